@@ -1,0 +1,243 @@
+package crypto
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/kith-project/kith/crypto/voprf"
+)
+
+func testElement(t testing.TB, number string) voprf.UnblindedElement {
+	t.Helper()
+	key, err := voprf.DeriveKeyPair(make([]byte, voprf.SeedSize), []byte("crypto test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := key.Evaluate([][]byte{[]byte("tel:" + number)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n[0]
+}
+
+// TestDeriveIsHKDF computes RFC 5869 by hand.
+func TestDeriveIsHKDF(t *testing.T) {
+	n := testElement(t, "+14155550100")
+	mac := func(key []byte, parts ...[]byte) []byte {
+		h := hmac.New(sha256.New, key)
+		for _, p := range parts {
+			h.Write(p)
+		}
+		return h.Sum(nil)
+	}
+	prk := mac([]byte("kith directory v1"), n.Bytes())
+	tag, key := Derive(n)
+	if want := mac(prk, []byte("tag"), []byte{1})[:TagSize]; !bytes.Equal(tag[:], want) {
+		t.Errorf("tag: got %x, want %x", tag, want)
+	}
+	if want := mac(prk, []byte("label"), []byte{1}); !bytes.Equal(key.Bytes(), want) {
+		t.Errorf("label key: got %x, want %x", key.Bytes(), want)
+	}
+}
+
+func TestPrefix(t *testing.T) {
+	tag := Tag{0xab, 0xcd, 0xef, 0x12, 0xff}
+	for bits, want := range map[int]uint32{0: 0, 1: 1, 3: 5, 8: 0xab, 12: 0xabc, 20: 0xabcde, 32: 0xabcdef12} {
+		if got := tag.Prefix(bits); got != want {
+			t.Errorf("Prefix(%d): got %#x, want %#x", bits, got, want)
+		}
+	}
+	for _, bits := range []int{-1, 33} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("Prefix(%d) did not panic", bits)
+				}
+			}()
+			tag.Prefix(bits)
+		}()
+	}
+}
+
+func TestLabels(t *testing.T) {
+	tag, key := Derive(testElement(t, "+14155550100"))
+	for name, label := range map[string]string{
+		"empty": "", "one byte": "a", "user id": "user:7f3a", "unicode": "Zoë ✨", "zero byte inside": "a\x00b",
+		"longest": strings.Repeat("x", MaxLabelSize),
+	} {
+		sealed, err := key.Seal(rand.Reader, tag, label)
+		if err != nil {
+			t.Errorf("%s: Seal: %v", name, err)
+			continue
+		}
+		if got, err := key.Open(tag, sealed); err != nil || got != label {
+			t.Errorf("%s: Open: got %q, %v, want %q", name, got, err, label)
+		}
+	}
+	for name, label := range map[string]string{
+		"one byte too long": strings.Repeat("x", MaxLabelSize+1), "not UTF-8": "\xff", "cut rune": "✨"[:2],
+	} {
+		if _, err := key.Seal(rand.Reader, tag, label); !errors.Is(err, ErrLabel) {
+			t.Errorf("%s: Seal: got %v, want ErrLabel", name, err)
+		}
+	}
+	if _, err := key.Seal(strings.NewReader("short"), tag, ""); err == nil {
+		t.Error("Seal with short randomness gave no error")
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	tag, key := Derive(testElement(t, "+14155550100"))
+	otherTag, otherKey := Derive(testElement(t, "+14155550101"))
+	sealed, err := key.Seal(rand.Reader, tag, "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := otherKey.Open(tag, sealed); err != ErrSealedLabel {
+		t.Errorf("another number's key: got %v, want ErrSealedLabel", err)
+	}
+	if _, err := key.Open(otherTag, sealed); err != ErrSealedLabel {
+		t.Errorf("moved to another tag: got %v, want ErrSealedLabel", err)
+	}
+	for i := range sealed {
+		bad := sealed
+		bad[i] ^= 0x80
+		if _, err := key.Open(tag, bad); err != ErrSealedLabel {
+			t.Errorf("bit flipped in byte %d: got %v, want ErrSealedLabel", i, err)
+		}
+	}
+
+	// Sealed correctly, but not as Seal pads.
+	block, _ := aes.NewCipher(key.Value[:])
+	gcm, _ := cipher.NewGCM(block)
+	for name, change := range map[string]func(p []byte){
+		"length beyond the field":  func(p []byte) { p[0] = MaxLabelSize + 1 },
+		"length 255":               func(p []byte) { p[0] = 255 },
+		"padding that is not zero": func(p []byte) { p[len(p)-1] = 1 },
+		"label not UTF-8":          func(p []byte) { p[1] = 0xff },
+	} {
+		padded := make([]byte, 1+MaxLabelSize)
+		padded[0] = 5
+		copy(padded[1:], "alice")
+		change(padded)
+		var bad SealedLabel
+		gcm.Seal(bad[:labelNonceSize], bad[:labelNonceSize], padded, tag[:])
+		if _, err := key.Open(tag, bad); err != ErrSealedLabel {
+			t.Errorf("%s: got %v, want ErrSealedLabel", name, err)
+		}
+	}
+}
+
+// TestSealedLabelsLookAlike shows that neither the length of a label nor that two are equal can be seen.
+func TestSealedLabelsLookAlike(t *testing.T) {
+	tag, key := Derive(testElement(t, "+14155550100"))
+	a, err := key.Seal(rand.Reader, tag, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := key.Seal(rand.Reader, tag, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a == b {
+		t.Error("the same label sealed twice is the same bytes")
+	}
+}
+
+func TestWrap(t *testing.T) {
+	n := testElement(t, "+14155550100")
+	tag, _ := Derive(n)
+	var key, otherKey StorageKey
+	key.Value[0], otherKey.Value[0] = 1, 2
+	w := key.Wrap(tag, n)
+	got, err := key.Unwrap(tag, w)
+	if err != nil || !got.Equal(n.Value) {
+		t.Errorf("Unwrap: got error %v, equal %t", err, got.Equal(n.Value))
+	}
+	if bytes.Contains(w[:], n.Value[:8]) {
+		t.Error("the wrapped element shows the element")
+	}
+	if _, err := otherKey.Unwrap(tag, w); err != ErrWrapped {
+		t.Errorf("another storage key: got %v, want ErrWrapped", err)
+	}
+	otherTag, _ := Derive(testElement(t, "+14155550101"))
+	if _, err := key.Unwrap(otherTag, w); err != ErrWrapped {
+		t.Errorf("another tag: got %v, want ErrWrapped", err)
+	}
+	for i := range w {
+		bad := w
+		bad[i] ^= 1
+		if _, err := key.Unwrap(tag, bad); err != ErrWrapped {
+			t.Errorf("bit flipped in byte %d: got %v, want ErrWrapped", i, err)
+		}
+	}
+}
+
+func TestSecretsPrintNothing(t *testing.T) {
+	_, key := Derive(testElement(t, "+14155550100"))
+	for name, v := range map[string]any{"label key": key, "storage key": StorageKey{}} {
+		for _, verb := range []string{"%v", "%#v", "%x", "%d"} {
+			if got := fmt.Sprintf(verb, v); got != "[secret]" {
+				t.Errorf("%s of a %s printed %q, want [secret]", verb, name, got)
+			}
+		}
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	n := testElement(f, "+14155550100")
+	tag, key := Derive(n)
+	sealed, err := key.Seal(rand.Reader, tag, "alice")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sealed[:])
+	f.Add(make([]byte, SealedLabelSize))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var s SealedLabel
+		copy(s[:], b)
+		if label, err := key.Open(tag, s); err == nil && CheckLabel(label) != nil {
+			t.Error("opened a label that could not have been sealed")
+		}
+	})
+}
+
+func BenchmarkDerive(b *testing.B) {
+	n := testElement(b, "+14155550100")
+	for b.Loop() {
+		Derive(n)
+	}
+}
+
+func BenchmarkSealOpen(b *testing.B) {
+	tag, key := Derive(testElement(b, "+14155550100"))
+	for b.Loop() {
+		sealed, err := key.Seal(rand.Reader, tag, "user-000001")
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := key.Open(tag, sealed); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkUnwrap(b *testing.B) {
+	n := testElement(b, "+14155550100")
+	tag, _ := Derive(n)
+	var key StorageKey
+	w := key.Wrap(tag, n)
+	for b.Loop() {
+		if _, err := key.Unwrap(tag, w); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
