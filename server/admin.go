@@ -1,0 +1,31 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// AdminHandler returns the routes of the admin listener, which has an address of its own and is not for the public:
+// /healthz (the process answers), /readyz (it can answer devices: 503 until the keyring is read, while the store is away,
+// and while it shuts down) and /metrics.
+func (s *Server) AdminHandler() http.Handler {
+	e := newEcho(s.Logger, s.Metrics)
+	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	e.GET("/readyz", s.getReady)
+	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(s.Metrics.registry, promhttp.HandlerOpts{})))
+	return e
+}
+
+// getReady answers GET /readyz.
+func (s *Server) getReady(c echo.Context) error {
+	snapshot, err := s.Keyring.Current()
+	if err != nil {
+		return err
+	}
+	if snapshot.Active() == nil || s.closing.Load() {
+		return refuse(kindUnavailable, "")
+	}
+	return c.String(http.StatusOK, "ready\n")
+}

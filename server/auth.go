@@ -1,0 +1,57 @@
+package server
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/kith-project/kith/server/token"
+)
+
+// The scopes of the public routes.
+const (
+	scopeDiscover = token.ScopeDiscover
+	scopeRegister = token.ScopeRegister
+)
+
+var errPanic = errors.New("server: panic")
+
+// accountKey is where require leaves the account.
+const accountKey = "account"
+
+// require lets a request through whose bearer token has the scope.
+func (s *Server) require(scope string) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			scheme, text, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
+			if !strings.EqualFold(scheme, "Bearer") {
+				return token.ErrToken
+			}
+			account, err := s.Verifier.Verify(strings.TrimSpace(text), scope)
+			if err != nil {
+				return err
+			}
+			c.Set(accountKey, account)
+			return next(c)
+		}
+	}
+}
+
+// accountOf returns the account of a request that require let through.
+func accountOf(c echo.Context) string {
+	account, _ := c.Get(accountKey).(string)
+	return account
+}
+
+// refuseCredential refuses a lookup that carries a credential, before anything of it is read, so that a careless client
+// can not tie its lookups to its account.
+func refuseCredential(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Request().Header
+		if h.Get(echo.HeaderAuthorization) != "" || h.Get(echo.HeaderCookie) != "" {
+			return refuse(kindCredential, "")
+		}
+		return next(c)
+	}
+}

@@ -1,0 +1,179 @@
+package server
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+)
+
+const (
+	mimeJSON   = echo.MIMEApplicationJSON
+	mimePacked = echo.MIMEOctetStream
+	// jsonSlack is what a JSON body may have beside its payload: names, brackets, white space.
+	jsonSlack = 1 << 10
+)
+
+// encoding is how values are written in JSON: base64url without padding, strictly.
+var encoding = base64.RawURLEncoding.Strict()
+
+// batch is a list of values of one size, from a JSON or a packed body.
+type batch struct {
+	packed []byte // the values back to back
+	json   bool   // whether to answer in JSON
+}
+
+// readBatch reads a body of at most limit values of size bytes each: JSON {name: ["…"]} or packed. One that is longer is
+// refused as tooMany before it is read, if it says so, and in any case before more than the limit is kept.
+func readBatch(c echo.Context, name string, size, limit int, tooMany *kind) (batch, error) {
+	mediaType, err := mediaTypeOf(c)
+	if err != nil {
+		return batch{}, err
+	}
+	excess := &refusal{kind: tooMany, limit: limit}
+	switch mediaType {
+	case mimePacked:
+		packed, err := readBody(c, int64(size*limit))
+		if tooLarge(err) {
+			return batch{}, excess
+		}
+		if err != nil {
+			return batch{}, err
+		}
+		if len(packed)%size != 0 {
+			return batch{}, refuse(kindMalformed, "The length of the body is not a multiple of "+strconv.Itoa(size)+".")
+		}
+		return nonEmpty(batch{packed: packed})
+	case mimeJSON:
+		// Quotes, a comma and white space a value.
+		perValue := encoding.EncodedLen(size) + 8
+		data, err := readBody(c, int64(perValue*limit+jsonSlack))
+		if tooLarge(err) {
+			return batch{}, excess
+		}
+		if err != nil {
+			return batch{}, err
+		}
+		packed, err := unpackJSON(data, name, size, limit, excess)
+		if err != nil {
+			return batch{}, err
+		}
+		return nonEmpty(batch{packed: packed, json: true})
+	default:
+		return batch{}, refuse(kindMediaType, "Send application/json or application/octet-stream.")
+	}
+}
+
+// unpackJSON decodes {name: ["…"]}, each string size bytes in base64url.
+func unpackJSON(data []byte, name string, size, limit int, excess error) ([]byte, error) {
+	var object map[string][]string
+	if err := decodeJSON(data, &object); err != nil {
+		return nil, err
+	}
+	values, ok := object[name]
+	if !ok || len(object) != 1 {
+		return nil, refuse(kindMalformed, "The one member of the object is "+name+".")
+	}
+	if len(values) > limit {
+		return nil, excess
+	}
+	packed := make([]byte, 0, len(values)*size)
+	for _, text := range values {
+		var err error
+		before := len(packed)
+		if packed, err = encoding.AppendDecode(packed, []byte(text)); err != nil || len(packed)-before != size {
+			return nil, refuse(kindMalformed, "Each of "+name+" is "+strconv.Itoa(size)+" bytes in base64url without padding.")
+		}
+	}
+	return packed, nil
+}
+
+func nonEmpty(b batch) (batch, error) {
+	if len(b.packed) == 0 {
+		return batch{}, refuse(kindMalformed, "The batch is empty.")
+	}
+	return b, nil
+}
+
+// readObject reads a JSON body of at most limit bytes into v, refusing unknown members: a misspelt "discoverable" must
+// not leave someone visible.
+func readObject(c echo.Context, limit int64, v any) error {
+	mediaType, err := mediaTypeOf(c)
+	if err != nil {
+		return err
+	}
+	if mediaType != mimeJSON {
+		return refuse(kindMediaType, "Send application/json.")
+	}
+	data, err := readBody(c, limit)
+	if tooLarge(err) {
+		return &refusal{kind: kindTooLarge, limit: int(limit)}
+	}
+	if err != nil {
+		return err
+	}
+	return decodeJSON(data, v)
+}
+
+// decodeJSON decodes one JSON object without unknown members and with nothing after it. Its errors say what kind of
+// mistake was made, and quote nothing.
+func decodeJSON(data []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return refuse(kindMalformed, "A member of the JSON object has a wrong type.")
+		}
+		if _, ok := errors.AsType[*json.SyntaxError](err); ok || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+			return refuse(kindMalformed, "The body is not JSON.")
+		}
+		return refuse(kindMalformed, "The JSON object has a member that this route does not know.")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return refuse(kindMalformed, "Something follows the JSON object.")
+	}
+	return nil
+}
+
+// readBody reads at most limit bytes. A length that is declared larger is refused before any of it is read, with an
+// *http.MaxBytesError like one that turns out to be; other failures are the client's.
+func readBody(c echo.Context, limit int64) ([]byte, error) {
+	r := c.Request()
+	if r.ContentLength > limit {
+		return nil, &http.MaxBytesError{Limit: limit}
+	}
+	if r.Header.Get(echo.HeaderContentEncoding) != "" {
+		return nil, refuse(kindMediaType, "Compressed bodies are not taken.")
+	}
+	body := http.MaxBytesReader(c.Response(), r.Body, limit)
+	var buf bytes.Buffer
+	if r.ContentLength > 0 {
+		buf.Grow(int(r.ContentLength) + bytes.MinRead)
+	}
+	if _, err := buf.ReadFrom(body); err != nil {
+		if tooLarge(err) {
+			return nil, err
+		}
+		return nil, refuse(kindMalformed, "The body ended early.")
+	}
+	return buf.Bytes(), nil
+}
+
+func tooLarge(err error) bool {
+	_, ok := errors.AsType[*http.MaxBytesError](err)
+	return ok
+}
+
+func mediaTypeOf(c echo.Context) (string, error) {
+	mediaType, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
+	if err != nil {
+		return "", refuse(kindMediaType, "The request has no Content-Type that can be read.")
+	}
+	return mediaType, nil
+}

@@ -1,0 +1,154 @@
+package keyring
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// pollInterval is how often a server looks whether the keyring has changed.
+	pollInterval = time.Second
+	// maxAge is how long a server answers from a keyring that it could not read again.
+	maxAge = 5 * time.Second
+	// minReload is the shortest time between two reads on behalf of requests, which anyone can cause.
+	minReload = 100 * time.Millisecond
+	// readTimeout bounds one read of the keyring.
+	readTimeout = 2 * time.Second
+)
+
+// ErrUnknownEpoch means an epoch id that the keyring does not have, now read again.
+var ErrUnknownEpoch = errors.New("keyring: unknown epoch")
+
+// Keyring is a server's view of the keyring in the store. Its methods may be called concurrently.
+type Keyring struct {
+	rdb    redis.UniversalClient
+	master MasterKey
+	now    func() time.Time
+
+	loading sync.Mutex // held while the store is read, so that a crowd causes one read
+
+	mu      sync.Mutex // guards what follows
+	current *Snapshot
+	read    time.Time // when current was last known to be the store's
+	err     error     // why it no longer is, or nil
+}
+
+// Open reads the keyring. It returns ErrNone if there is none (see Create), ErrMasterKey if it was sealed under another
+// master key, ErrSealed or ErrRecord if it can not be read, and ErrUnavailable.
+func Open(ctx context.Context, rdb redis.UniversalClient, master MasterKey) (*Keyring, error) {
+	k := &Keyring{rdb: rdb, master: master, now: time.Now}
+	if err := k.Reload(ctx); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// Current returns the keyring as last read. It returns ErrUnavailable if it could not be read for five seconds, and
+// whatever the last read found wrong with it: ErrNone above all, when the store has lost its data.
+func (k *Keyring) Current() (*Snapshot, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.err != nil && !errors.Is(k.err, ErrUnavailable):
+		return nil, k.err
+	case k.now().Sub(k.read) > maxAge:
+		return nil, ErrUnavailable
+	default:
+		return k.current, nil
+	}
+}
+
+// Epoch returns the epoch of this id and the generation under which it was found. An id that is not known is looked up
+// in the store first, since another server may have made it a moment ago; then it is ErrUnknownEpoch. Other errors are
+// those of Current.
+func (k *Keyring) Epoch(ctx context.Context, id uint32) (*Epoch, *Snapshot, error) {
+	snapshot, err := k.Current()
+	if err != nil {
+		return nil, nil, err
+	}
+	if e := snapshot.Epoch(id); e != nil {
+		return e, snapshot, nil
+	}
+	if err := k.reloadSince(ctx, k.now().Add(-minReload)); err != nil {
+		return nil, nil, err
+	}
+	if snapshot, err = k.Current(); err != nil {
+		return nil, nil, err
+	}
+	if e := snapshot.Epoch(id); e != nil {
+		return e, snapshot, nil
+	}
+	return nil, nil, ErrUnknownEpoch
+}
+
+// Reload reads the keyring from the store at once. It returns the errors of Open.
+func (k *Keyring) Reload(ctx context.Context) error { return k.reloadSince(ctx, k.now()) }
+
+// reloadSince reads the keyring unless it was read after the time given.
+func (k *Keyring) reloadSince(ctx context.Context, since time.Time) error {
+	k.loading.Lock()
+	defer k.loading.Unlock()
+	k.mu.Lock()
+	fresh := k.current != nil && k.err == nil && k.read.After(since)
+	k.mu.Unlock()
+	if fresh {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	// The time before the read: what it returns is at least as new.
+	started := k.now()
+	snapshot, err := read(ctx, k.rdb, k.master)
+	k.settle(snapshot, started, err)
+	return err
+}
+
+// Follow keeps the keyring current until ctx ends, reading the generation every second and the rest when it changed.
+func (k *Keyring) Follow(ctx context.Context) {
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			k.poll(ctx)
+		}
+	}
+}
+
+// poll is one step of Follow.
+func (k *Keyring) poll(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	started := k.now()
+	generation, err := readGeneration(ctx, k.rdb)
+	k.mu.Lock()
+	unchanged := err == nil && k.err == nil && k.current.Generation == generation
+	k.mu.Unlock()
+	if err == nil && !unchanged {
+		_ = k.Reload(ctx) // the outcome is in the keyring
+		return
+	}
+	k.settle(nil, started, err)
+}
+
+// settle records what a read that began at started found: an error, a snapshot, or (both nil) that nothing changed.
+func (k *Keyring) settle(snapshot *Snapshot, started time.Time, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.err = err
+	if err != nil {
+		return
+	}
+	if snapshot != nil && (k.current == nil || snapshot.Generation >= k.current.Generation) {
+		k.current = snapshot
+	}
+	if started.After(k.read) {
+		k.read = started
+	}
+}

@@ -1,0 +1,60 @@
+package server
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// Metrics are what the admin listener shows at /metrics. Their labels are routes, methods and statuses: nothing that a
+// client chooses.
+type Metrics struct {
+	registry  *prometheus.Registry
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	elements  *prometheus.CounterVec
+	tags      prometheus.Counter
+	corrupt   prometheus.Counter
+}
+
+// NewMetrics returns metrics in a registry of their own.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kith_http_requests_total", Help: "Requests answered.",
+		}, []string{"route", "method", "status"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "kith_http_request_seconds", Help: "Time from the headers of a request to its answer.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}, []string{"route"}),
+		elements: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kith_evaluated_elements_total", Help: "Elements evaluated, by whether they were charged or a retry.",
+		}, []string{"charged"}),
+		tags: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "kith_looked_up_tags_total", Help: "Tags looked up.",
+		}),
+		corrupt: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "kith_corrupt_records_total", Help: "Stored records found malformed, counted each time they were met.",
+		}),
+	}
+	m.registry.MustRegister(m.requests, m.durations, m.elements, m.tags, m.corrupt,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Corrupt counts stored records that were found malformed, for directory.Config.OnCorrupt.
+func (m *Metrics) Corrupt(records int) { m.corrupt.Add(float64(records)) }
+
+func (m *Metrics) request(route, method string, status int, took time.Duration) {
+	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
+	m.durations.WithLabelValues(route).Observe(took.Seconds())
+}
+
+func (m *Metrics) evaluated(elements int, charged bool) {
+	m.elements.WithLabelValues(strconv.FormatBool(charged)).Add(float64(elements))
+}
+
+func (m *Metrics) lookedUp(tags int) { m.tags.Add(float64(tags)) }

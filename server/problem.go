@@ -1,0 +1,156 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/kith-project/kith/crypto"
+	"github.com/kith-project/kith/crypto/voprf"
+	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/keyring"
+	"github.com/kith-project/kith/server/quota"
+	"github.com/kith-project/kith/server/registry"
+	"github.com/kith-project/kith/server/token"
+)
+
+// problemType is what the type of a problem begins with; its code follows.
+const problemType = "https://github.com/kith-project/kith/blob/main/docs/problems.md#"
+
+// kind is one type of problem, as docs/problems.md has it.
+type kind struct {
+	code       string
+	status     int
+	title      string
+	retryAfter int // seconds, 0 for none
+}
+
+// Every problem that the server answers with.
+var (
+	kindMalformed     = &kind{"malformed", http.StatusBadRequest, "The request can not be read.", 0}
+	kindElement       = &kind{"invalid-element", http.StatusBadRequest, "An element is not canonical or is the identity.", 0}
+	kindCredential    = &kind{"credential-refused", http.StatusBadRequest, "Lookups take no credential: send this request without Authorization and Cookie, so that it can not be tied to an account.", 0}
+	kindUnauthorized  = &kind{"unauthorized", http.StatusUnauthorized, "A valid bearer token is required.", 0}
+	kindForbidden     = &kind{"forbidden", http.StatusForbidden, "The token is not for this.", 0}
+	kindNotFound      = &kind{"not-found", http.StatusNotFound, "There is no such route.", 0}
+	kindUnknownEpoch  = &kind{"unknown-epoch", http.StatusNotFound, "There is no such epoch: read the directory again.", 0}
+	kindMethod        = &kind{"method-not-allowed", http.StatusMethodNotAllowed, "The route does not have this method.", 0}
+	kindEpochRetired  = &kind{"epoch-retired", http.StatusGone, "The epoch is not served any more: read the directory again.", 0}
+	kindLabelMismatch = &kind{"label-mismatch", http.StatusPreconditionFailed, "Another label is registered for the number; nothing was deleted.", 0}
+	kindTooLarge      = &kind{"too-large", http.StatusRequestEntityTooLarge, "The request is larger than any valid one.", 0}
+	kindElements      = &kind{"too-many-elements", http.StatusRequestEntityTooLarge, "The request has more elements than the directory allows.", 0}
+	kindTags          = &kind{"too-many-tags", http.StatusRequestEntityTooLarge, "The request has more tags than the directory allows.", 0}
+	kindMediaType     = &kind{"unsupported-media-type", http.StatusUnsupportedMediaType, "The body is of a type that the route does not take.", 0}
+	kindNumber        = &kind{"invalid-number", http.StatusUnprocessableEntity, "The number is not a valid one in international form.", 0}
+	kindLabel         = &kind{"invalid-label", http.StatusUnprocessableEntity, "The label is longer than 47 bytes or not UTF-8.", 0}
+	kindVersion       = &kind{"invalid-version", http.StatusUnprocessableEntity, "The version is not between 1 and 2^53 - 1.", 0}
+	kindKeyReused     = &kind{"idempotency-key-reused", http.StatusUnprocessableEntity, "The Idempotency-Key belongs to another request.", 0}
+	kindInternal      = &kind{"internal", http.StatusInternalServerError, "The server has made a mistake.", 1}
+	kindUnavailable   = &kind{"unavailable", http.StatusServiceUnavailable, "The server can not answer now; nothing is known about what was asked.", 2}
+)
+
+// refusals maps the errors of the packages below to problems. An error that is in none is internal.
+var refusals = []struct {
+	err  error
+	kind *kind
+}{
+	{token.ErrToken, kindUnauthorized},
+	{token.ErrScope, kindForbidden},
+	{voprf.ErrElement, kindElement},
+	{voprf.ErrLength, kindMalformed},
+	{voprf.ErrBatch, kindMalformed},
+	{crypto.ErrLabel, kindLabel},
+	{quota.ErrKeyReused, kindKeyReused},
+	{quota.ErrUnavailable, kindUnavailable},
+	{registry.ErrLabelMismatch, kindLabelMismatch},
+	{registry.ErrContended, kindUnavailable},
+	{registry.ErrNoEpoch, kindUnavailable},
+	{keyring.ErrUnknownEpoch, kindUnknownEpoch},
+	{keyring.ErrUnavailable, kindUnavailable},
+	{keyring.ErrNone, kindUnavailable},
+	{keyring.ErrMasterKey, kindUnavailable},
+	{keyring.ErrSealed, kindUnavailable},
+	{keyring.ErrRecord, kindUnavailable},
+	{directory.ErrUnavailable, kindUnavailable},
+	{directory.ErrIncomplete, kindUnavailable},
+	{directory.ErrRecord, kindUnavailable},
+	{context.DeadlineExceeded, kindUnavailable},
+	{context.Canceled, kindUnavailable},
+}
+
+// refusal is an error that is a problem already.
+type refusal struct {
+	*kind
+	detail string // a fixed sentence, or ""
+	reason string // a stable code that says more, or ""
+	limit  int    // the bound that was exceeded, or 0
+	cause  error  // for the log, or nil
+}
+
+func (r *refusal) Error() string { return "server: " + r.code }
+
+func (r *refusal) Unwrap() error { return r.cause }
+
+// refuse returns an error that becomes a problem of a kind with a sentence of detail.
+func refuse(k *kind, detail string) error { return &refusal{kind: k, detail: detail} }
+
+// problem is the JSON of RFC 9457.
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+	Code   string `json:"code"`
+	Reason string `json:"reason,omitempty"`
+	Limit  int    `json:"limit,omitempty"`
+}
+
+// asRefusal finds the problem that an error is.
+func asRefusal(err error) *refusal {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return r
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return &refusal{kind: kindTooLarge}
+	}
+	if he, ok := errors.AsType[*echo.HTTPError](err); ok {
+		switch he.Code {
+		case http.StatusNotFound:
+			return &refusal{kind: kindNotFound}
+		case http.StatusMethodNotAllowed:
+			return &refusal{kind: kindMethod}
+		}
+	}
+	for _, r := range refusals {
+		if errors.Is(err, r.err) {
+			return &refusal{kind: r.kind, cause: r.err}
+		}
+	}
+	return &refusal{kind: kindInternal, cause: err}
+}
+
+// writeProblem is the one place where an error becomes an answer.
+func writeProblem(err error, c echo.Context) {
+	r := asRefusal(err)
+	c.Set(refusalKey, r)
+	if c.Response().Committed {
+		return
+	}
+	header := c.Response().Header()
+	if r.retryAfter > 0 {
+		header.Set(echo.HeaderRetryAfter, strconv.Itoa(r.retryAfter))
+	}
+	if r.status == http.StatusUnauthorized {
+		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
+	}
+	header.Set("Cache-Control", "no-store")
+	header.Set(echo.HeaderContentType, "application/problem+json")
+	c.Response().WriteHeader(r.status)
+	_ = c.Echo().JSONSerializer.Serialize(c, problem{
+		Type: problemType + r.code, Title: r.title, Status: r.status, Detail: r.detail, Code: r.code,
+		Reason: r.reason, Limit: r.limit,
+	}, "")
+}

@@ -1,0 +1,111 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/kith-project/kith/normalize"
+	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/registry"
+)
+
+const (
+	// headerApplied says whether a write is the one that is stored; it is not if a later version is.
+	headerApplied = "Kith-Applied"
+	// maxRegistration bounds the body of a registration, bytes.
+	maxRegistration = 4 << 10
+)
+
+// putRegistrationBody is the body of PUT /v1/registrations.
+type putRegistrationBody struct {
+	Number       string `json:"number"`
+	Label        string `json:"label"`
+	Version      *int64 `json:"version"`
+	Discoverable *bool  `json:"discoverable"` // default true
+}
+
+// deleteRegistrationBody is the body of DELETE /v1/registrations.
+type deleteRegistrationBody struct {
+	Number  string  `json:"number"`
+	Label   *string `json:"label"` // if given, delete only if it is the one registered
+	Version *int64  `json:"version"`
+}
+
+// putRegistration answers PUT /v1/registrations: registers a number, or hides it.
+func (s *Server) putRegistration(c echo.Context) error {
+	var body putRegistrationBody
+	if err := readObject(c, maxRegistration, &body); err != nil {
+		return err
+	}
+	number, err := e164(body.Number)
+	if err != nil {
+		return err
+	}
+	version, err := versionOf(body.Version)
+	if err != nil {
+		return err
+	}
+	return applied(c)(s.Registry.Put(c.Request().Context(), registry.Registration{
+		Number: number, Label: body.Label, Version: version, Hidden: body.Discoverable != nil && !*body.Discoverable,
+	}))
+}
+
+// deleteRegistration answers DELETE /v1/registrations: removes a number.
+func (s *Server) deleteRegistration(c echo.Context) error {
+	var body deleteRegistrationBody
+	if err := readObject(c, maxRegistration, &body); err != nil {
+		return err
+	}
+	number, err := e164(body.Number)
+	if err != nil {
+		return err
+	}
+	version, err := versionOf(body.Version)
+	if err != nil {
+		return err
+	}
+	return applied(c)(s.Registry.Delete(c.Request().Context(), registry.Deletion{
+		Number: number, Label: body.Label, Version: version,
+	}))
+}
+
+// applied answers a write.
+func applied(c echo.Context) func(bool, error) error {
+	return func(applied bool, err error) error {
+		if err != nil {
+			return err
+		}
+		c.Response().Header().Set(headerApplied, strconv.FormatBool(applied))
+		return c.NoContent(http.StatusNoContent)
+	}
+}
+
+// e164 normalises the number of a registration, which is to be in international form but may be punctuated.
+func e164(text string) (string, error) {
+	if number, err := normalize.ParseE164(text); err == nil {
+		return number, nil
+	}
+	number, err := normalize.Parse(text, "")
+	if err != nil {
+		r := &refusal{kind: kindNumber}
+		if e, ok := errors.AsType[*normalize.Error](err); ok {
+			r.reason = string(e.Reason)
+		}
+		return "", r
+	}
+	return number.E164, nil
+}
+
+// versionOf returns an optional version, 0 for none.
+func versionOf(v *int64) (uint64, error) {
+	if v == nil {
+		return 0, nil
+	}
+	if *v < 1 || *v >= directory.VersionEnd {
+		return 0, refuse(kindVersion, "")
+	}
+	return uint64(*v), nil
+}

@@ -1,0 +1,111 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/kith-project/kith/crypto"
+	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/keyring"
+	"github.com/kith-project/kith/server/quota"
+	"github.com/kith-project/kith/server/registry"
+)
+
+// Keyring is what the server needs of package keyring.
+type Keyring interface {
+	Current() (*keyring.Snapshot, error)
+	Epoch(ctx context.Context, id uint32) (*keyring.Epoch, *keyring.Snapshot, error)
+}
+
+// Directory is what the server needs of package directory.
+type Directory interface {
+	Match(ctx context.Context, layout directory.Layout, tags []crypto.Tag) ([]directory.Match, error)
+}
+
+// Registry is what the server needs of package registry.
+type Registry interface {
+	Put(ctx context.Context, r registry.Registration) (applied bool, err error)
+	Delete(ctx context.Context, d registry.Deletion) (applied bool, err error)
+}
+
+// Ledger is what the server needs of package quota.
+type Ledger interface {
+	Debit(ctx context.Context, r quota.Request) (charged bool, err error)
+}
+
+// Verifier is what the server needs of package token.
+type Verifier interface {
+	Verify(token, scope string) (account string, err error)
+}
+
+// Limits bound what one request may ask. They are published in GET /v1/directory, and can not change at run time.
+type Limits struct {
+	MaxElements      int `json:"max_elements"`       // elements of an evaluation; default 1024, at most voprf.MaxBatch
+	MaxTags          int `json:"max_tags"`           // tags of a lookup; default 4096
+	MaxPrefixes      int `json:"max_prefixes"`       // prefixes of a bucket lookup; default 4096
+	MaxLabelPrefixes int `json:"max_label_prefixes"` // prefixes of one that asks for labels; default 256
+}
+
+// DefaultLimits are the limits where none are configured.
+var DefaultLimits = Limits{MaxElements: 1024, MaxTags: 4096, MaxPrefixes: 4096, MaxLabelPrefixes: 256}
+
+// Config is what a Server is made of. All fields but Logger, Limits and Rand are required.
+type Config struct {
+	Keyring   Keyring
+	Directory Directory
+	Registry  Registry
+	Ledger    Ledger
+	Verifier  Verifier
+	Metrics   *Metrics
+	Logger    *slog.Logger // default: nothing is logged
+	Limits    Limits       // default: DefaultLimits
+	Rand      io.Reader    // of proof nonces; default crypto/rand.Reader. Anything else reveals the private key.
+}
+
+// Server answers the public routes.
+type Server struct {
+	Config
+	echo    *echo.Echo
+	closing atomic.Bool // set once Run is shutting down
+}
+
+// New returns a server. It does not listen: see Listener.
+func New(config Config) *Server {
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	if config.Limits == (Limits{}) {
+		config.Limits = DefaultLimits
+	}
+	if config.Rand == nil {
+		config.Rand = rand.Reader
+	}
+	s := &Server{Config: config, echo: newEcho(config.Logger, config.Metrics)}
+	discover, register := s.require(scopeDiscover), s.require(scopeRegister)
+	v1 := s.echo.Group("/v1")
+	v1.GET("/directory", s.getDirectory)
+	v1.POST("/epochs/:epoch/evaluations", s.postEvaluations, discover)
+	v1.POST("/epochs/:epoch/matches", s.postMatches, refuseCredential)
+	v1.PUT("/registrations", s.putRegistration, register)
+	v1.DELETE("/registrations", s.deleteRegistration, register)
+	return s
+}
+
+// Handler returns the public routes.
+func (s *Server) Handler() http.Handler { return s.echo }
+
+// newEcho returns an Echo application with what all routes share.
+func newEcho(logger *slog.Logger, metrics *Metrics) *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.Logger.SetOutput(io.Discard) // Echo's own logger would log addresses and paths
+	e.HTTPErrorHandler = writeProblem
+	e.Pre(requestID, observe(logger, metrics), recoverPanic(logger), boundTime)
+	return e
+}
