@@ -12,17 +12,26 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/url"
+	"sync"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
+// clockInterval is how late a key may expire.
+const clockInterval = 100 * time.Millisecond
+
 // Store is a running store. Its methods may be called concurrently.
 type Store struct {
 	server   *miniredis.Miniredis
 	addr     string
 	password string
+
+	close   sync.Once
+	closed  chan struct{} // closed by Close, to stop the clock
+	running sync.WaitGroup
 }
 
 // Start starts an empty store on a free loopback port. It fails when the process may not listen there.
@@ -30,13 +39,29 @@ func Start() (*Store, error) {
 	server := miniredis.NewMiniRedis()
 	password := rand.Text()
 	server.RequireAuth(password)
-	// By default time stands still for keys with an expiry until a test advances it. Here they follow the clock, as in
-	// Redis. This is exact where a ticker calling FastForward would be late by up to its interval.
-	server.ClockTTL(true)
 	if err := server.Start(); err != nil {
 		return nil, fmt.Errorf("ephemeral: %w", err)
 	}
-	return &Store{server: server, addr: server.Addr(), password: password}, nil
+	s := &Store{server: server, addr: server.Addr(), password: password, closed: make(chan struct{})}
+	s.running.Go(s.runClock)
+	return s, nil
+}
+
+// runClock lets keys expire, whose time stands still in miniredis until somebody advances it. Its own ClockTTL would be
+// exact, but sorts all keys on each access: 4,096 registrations then took 3.5 s.
+func (s *Store) runClock() {
+	ticker := time.NewTicker(clockInterval)
+	defer ticker.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-s.closed:
+			return
+		case now := <-ticker.C:
+			s.server.FastForward(now.Sub(last))
+			last = now
+		}
+	}
 }
 
 // URL returns the address of the store in the form of redis.ParseURL. It contains the password.
@@ -58,5 +83,9 @@ func (s *Store) Options() *redis.Options {
 
 // Close stops the store and drops its contents. Clients get errors from then on. Closing twice is allowed.
 func (s *Store) Close() {
-	s.server.Close()
+	s.close.Do(func() {
+		close(s.closed)
+		s.running.Wait()
+		s.server.Close()
+	})
 }
