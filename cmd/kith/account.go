@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/kith-project/kith/normalize"
+)
+
+// accountFlags are the flags of the commands that speak as the messenger's account service.
+type accountFlags struct {
+	Number    string `arg:"" help:"Phone number, in international form or, with --region, in national form."`
+	Server    string `env:"KITH_SERVER" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Server (default ${default})."`
+	TokenFile string `env:"KITH_REGISTER_TOKEN_FILE" required:"" placeholder:"F" help:"File with a token of scope register: DIR/register.token of kith serve, for one."`
+	Region    string `placeholder:"CC" help:"Region of numbers in national form, such as US."`
+	Version   uint64 `placeholder:"N" help:"Version of this write: the highest wins. By default the server assigns one."`
+}
+
+// registerCommand is kith register.
+type registerCommand struct {
+	accountFlags
+	Label  string `required:"" placeholder:"TEXT" help:"What whoever finds the number is to see, such as a user id: at most 47 bytes."`
+	Hidden bool   `help:"Register the number so that nobody finds it."`
+}
+
+// Run registers the number.
+func (cmd *registerCommand) Run(ctx context.Context, t *terminal) error {
+	body := map[string]any{"label": cmd.Label, "discoverable": !cmd.Hidden}
+	applied, err := cmd.write(ctx, http.MethodPut, body)
+	if err != nil {
+		return err
+	}
+	what := "registered"
+	if cmd.Hidden {
+		what = "registered, hidden"
+	}
+	return sayApplied(t, applied, what)
+}
+
+// unregisterCommand is kith unregister.
+type unregisterCommand struct {
+	accountFlags
+	Label *string `placeholder:"TEXT" help:"Remove the number only if this is its label: it may be another user's by now."`
+}
+
+// Run removes the number.
+func (cmd *unregisterCommand) Run(ctx context.Context, t *terminal) error {
+	body := map[string]any{}
+	if cmd.Label != nil {
+		body["label"] = *cmd.Label
+	}
+	applied, err := cmd.write(ctx, http.MethodDelete, body)
+	if err != nil {
+		return err
+	}
+	return sayApplied(t, applied, "removed")
+}
+
+func sayApplied(t *terminal, applied bool, what string) error {
+	if !applied {
+		what = "not applied: a later version is stored"
+	}
+	_, err := fmt.Fprintln(t.stdout, what)
+	return err
+}
+
+// write sends one registration or deletion. It reports whether that is the write which is stored now.
+func (f *accountFlags) write(ctx context.Context, method string, body map[string]any) (applied bool, err error) {
+	number, err := normalize.Parse(f.Number, f.Region)
+	if err != nil {
+		return false, numberError(err)
+	}
+	body["number"] = number.E164
+	if f.Version != 0 {
+		body["version"] = f.Version
+	}
+	data, err := json.Marshal(body)
+	if err != nil {
+		return false, err
+	}
+	token, err := readToken(f.TokenFile)
+	if err != nil {
+		return false, err
+	}
+	request, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(f.Server, "/")+"/v1/registrations", bytes.NewReader(data))
+	if err != nil {
+		return false, withHint(errors.New("--server is not a URL"), "such as https://kith.example.org")
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := (&http.Client{Timeout: 30 * time.Second}).Do(request)
+	if err != nil {
+		return false, connectionError(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusNoContent {
+		return false, problemError(answer)
+	}
+	return answer.Header.Get("Kith-Applied") == "true", nil
+}
+
+// problemError reads an RFC 9457 problem.
+func problemError(answer *http.Response) error {
+	var p struct {
+		Code, Title, Detail string
+	}
+	if json.NewDecoder(io.LimitReader(answer.Body, 64<<10)).Decode(&p) != nil || p.Code == "" {
+		return withHint(fmt.Errorf("the server answered %s", answer.Status), "is there a Kith server at that address?")
+	}
+	err := fmt.Errorf("the server refused (%s): %s", p.Code, strings.TrimSpace(p.Title+" "+p.Detail))
+	return hintForCode(err, p.Code)
+}
+
+// hintForCode adds what to do about a problem of the server.
+func hintForCode(err error, code string) error {
+	switch code {
+	case "unauthorized":
+		return withHint(err, "the token is expired, or of another server: each start of kith serve writes new ones to its key directory")
+	case "forbidden":
+		return withHint(err, "the token has another scope: register.token registers, discover.token discovers")
+	case "unavailable", "internal":
+		return withHint(err, "nothing is lost: try again in a moment")
+	default:
+		return err
+	}
+}
+
+// connectionError drops the URL that net/http puts into its errors.
+func connectionError(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
+	}
+	return withHint(err, "is the server running? kith serve --ephemeral starts one to try things out")
+}
+
+// numberError explains why a number was not understood, without repeating it.
+func numberError(err error) error {
+	e, ok := errors.AsType[*normalize.Error](err)
+	if !ok {
+		return err
+	}
+	wrapped := fmt.Errorf("not a phone number (%s): %s", e.Reason, e.Reason.Explain())
+	if e.Reason == normalize.ReasonUnknownRegion {
+		return withHint(wrapped, "write it with + and country code, or give --region")
+	}
+	return wrapped
+}
+
+// readToken reads a token file.
+func readToken(path string) (string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", fileError("token", err)
+	}
+	text := strings.TrimSpace(string(data))
+	if text == "" {
+		return "", fmt.Errorf("token file %s is empty", path)
+	}
+	return text, nil
+}

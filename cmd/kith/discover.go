@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/kith-project/kith/client"
+	"github.com/kith-project/kith/normalize"
+)
+
+// discoverCommand is kith discover.
+type discoverCommand struct {
+	File      string `arg:"" help:"Address book: vCard (.vcf), CSV, or one number a line; - reads standard input."`
+	Server    string `env:"KITH_SERVER" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Server (default ${default})."`
+	TokenFile string `env:"KITH_DISCOVER_TOKEN_FILE" required:"" placeholder:"F" help:"File with a token of scope discover: DIR/discover.token of kith serve, for one."`
+	Region    string `placeholder:"CC" help:"Region of numbers without country code, such as US."`
+	OwnNumber string `placeholder:"NUMBER" help:"Your own number, in place of --region: its region is taken. It is not sent."`
+	Mode      string `default:"auto" enum:"auto,exact,bucket,snapshot" help:"How much a lookup reveals: auto, exact, bucket or snapshot (default ${default}: the most private that the server offers)."`
+	State     string `placeholder:"FILE" help:"Where to keep what was evaluated, so that the next time only new numbers count and an interrupted run goes on. It holds your contacts' numbers. Without it nothing is kept."`
+	JSON      bool   `help:"Print one JSON object."`
+	Plaintext bool   `help:"Allow http:// to another host than this one: tokens and tags can be read on the way."`
+}
+
+// Run discovers and prints what was found.
+func (cmd *discoverCommand) Run(ctx context.Context, t *terminal) error {
+	if cmd.Region == "" && cmd.OwnNumber == "" {
+		return withHint(errors.New("the region of numbers without country code is not known"), "--region US, say, or --own-number +1...")
+	}
+	token, err := readToken(cmd.TokenFile)
+	if err != nil {
+		return err
+	}
+	progress := newProgress(t)
+	c, err := client.New(client.Options{
+		Server: cmd.Server, Token: client.StaticToken(token), State: cmd.state(), Region: cmd.Region, OwnNumber: cmd.OwnNumber,
+		Mode: client.Mode(cmd.Mode), Progress: progress.report, AllowPlaintext: cmd.Plaintext,
+	})
+	if err != nil {
+		return clientError(err)
+	}
+	file, err := cmd.open(t)
+	if err != nil {
+		return fileError("address book", err)
+	}
+	defer func() { _ = file.Close() }()
+	result, err := c.Sync(ctx, normalize.ReadContacts(file))
+	progress.done()
+	if err != nil {
+		return clientError(err)
+	}
+	if cmd.JSON {
+		return printJSON(t.stdout, result)
+	}
+	return printResult(t.stdout, result)
+}
+
+func (cmd *discoverCommand) state() client.StateStore {
+	if cmd.State == "" {
+		return client.MemoryState()
+	}
+	return client.FileState(cmd.State)
+}
+
+func (cmd *discoverCommand) open(t *terminal) (io.ReadCloser, error) {
+	if cmd.File == "-" {
+		return io.NopCloser(t.stdin), nil
+	}
+	return os.Open(cmd.File)
+}
+
+// clientError adds hints to the errors of a client.
+func clientError(err error) error {
+	switch {
+	case errors.Is(err, normalize.ErrFormat):
+		return withHint(err, "vCard (.vcf), CSV with a header, or one number a line")
+	case errors.Is(err, client.ErrKeyChanged):
+		return withHint(err, "the server may be telling its users apart, or was set up anew: ask its operator. To begin again, delete the state file")
+	case errors.Is(err, client.ErrState):
+		return withHint(err, "it is another server's, or damaged: give another --state file, or delete it to begin again")
+	case errors.Is(err, client.ErrStateInUse):
+		return withHint(err, "wait for the other run to end")
+	case errors.Is(err, client.ErrInsecure):
+		return withHint(err, "use https://, or --plaintext if the way to the server is safe otherwise")
+	case errors.Is(err, client.ErrMode):
+		return withHint(err, "--mode auto takes the most private mode that is offered")
+	}
+	if p, ok := errors.AsType[*client.ProblemError](err); ok {
+		return hintForCode(err, p.Code)
+	}
+	return err
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"unicode"
+
+	"github.com/kith-project/kith/client"
+)
+
+// resultJSON is what --json prints: one object.
+type resultJSON struct {
+	Mode     client.Mode          `json:"mode"`
+	Epoch    uint32               `json:"epoch"`
+	Contacts int                  `json:"contacts"`
+	Numbers  int                  `json:"numbers"`
+	Skipped  []client.ReasonCount `json:"skipped"`
+	Matches  []matchJSON          `json:"matches"`
+}
+
+type matchJSON struct {
+	Number     string   `json:"number"`
+	Name       string   `json:"name"`
+	OtherNames []string `json:"other_names,omitempty"`
+	Label      string   `json:"label"`
+}
+
+// printJSON writes a result as one JSON object.
+func printJSON(w io.Writer, r *client.Result) error {
+	out := resultJSON{
+		Mode: r.Mode, Epoch: r.Epoch, Contacts: r.Contacts, Numbers: r.Numbers, Skipped: r.SkippedByReason(),
+		Matches: make([]matchJSON, 0, len(r.Matches)),
+	}
+	for _, m := range r.Matches {
+		out.Matches = append(out.Matches, matchJSON{m.Number, m.Name, m.OtherNames, m.Label})
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(out)
+}
+
+// printResult writes a result for people: the matches, what was skipped and why, and the sums.
+func printResult(w io.Writer, r *client.Result) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if len(r.Matches) > 0 {
+		fmt.Fprintln(table, "NAME\tNUMBER\tREGISTERED AS")
+	}
+	for _, m := range r.Matches {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", printable(m.Name), m.Number, printable(m.Label))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if err := printSkipped(w, r); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%d of %d numbers in %d contacts are registered (mode %s, epoch %d; %d evaluated now)\n",
+		len(r.Matches), r.Numbers, r.Contacts, r.Mode, r.Epoch, r.Evaluated)
+	return err
+}
+
+// printSkipped lists every contact that could not be looked up, with its place in the file and the reason.
+func printSkipped(w io.Writer, r *client.Result) error {
+	if len(r.Skipped) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w, "\nNot looked up:")
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, s := range r.Skipped {
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", s.Place, printable(s.Name), printable(s.Raw), s.Reason.Explain())
+	}
+	return table.Flush()
+}
+
+// printable replaces control characters, which an address book from elsewhere could use to write on the terminal, and
+// shortens what is very long.
+func printable(s string) string {
+	const longest = 60
+	out := make([]rune, 0, len(s))
+	for _, r := range s {
+		if len(out) == longest {
+			out = append(out, '…')
+			break
+		}
+		if !isPrintable(r) {
+			r = '�'
+		}
+		out = append(out, r)
+	}
+	return string(out)
+}
+
+// isPrintable reports whether a rune may be shown on a terminal: no control character, and none that changes the
+// direction of what follows.
+func isPrintable(r rune) bool {
+	switch {
+	case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f:
+		return false
+	case r == 0x200d: // joins the parts of an emoji
+		return true
+	default:
+		return unicode.IsGraphic(r)
+	}
+}

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/kith-project/kith/server"
+	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/ephemeral"
+	"github.com/kith-project/kith/server/keyring"
+	"github.com/kith-project/kith/server/token"
+)
+
+// shutdownGrace is how long requests under way may take when the server is told to stop.
+const shutdownGrace = 20 * time.Second
+
+// serveCommand is kith serve.
+type serveCommand struct {
+	Redis     string `env:"KITH_REDIS" placeholder:"URL" xor:"store" help:"Redis, such as redis://:password@127.0.0.1:6379/0. A password is better given by the environment than on the command line."`
+	Cluster   bool   `help:"The Redis URL is of a cluster; further nodes as ?addr=host:port."`
+	Ephemeral bool   `xor:"store" help:"Use an embedded store: nothing to install, and nothing survives."`
+
+	Listen  string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of the public routes (default ${default}); port 0 takes a free one."`
+	Admin   string `placeholder:"ADDR" help:"Address of /healthz, /readyz and /metrics, which are not for the public. Without it there are none."`
+	TLSCert string `name:"tls-cert" placeholder:"FILE" help:"Certificate chain in PEM. Without one the server speaks plain HTTP, for a proxy on the same machine."`
+	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"Private key of the certificate in PEM."`
+
+	Dir           string `placeholder:"DIR" help:"Folder for what the server makes for itself if it is not configured: master key, token signing key, and tokens for trying things out. With --ephemeral the default is a new temporary folder, removed at the end."`
+	MasterKeyFile string `placeholder:"FILE" help:"Master key, 64 hexadecimal digits. KITH_MASTER_KEY in the environment has the digits themselves."`
+	TokenKeys     string `placeholder:"FILE" help:"Public keys of those who issue tokens, in PEM: Ed25519 or P-256. With it no tokens are written to DIR."`
+	TokenAudience string `default:"kith" placeholder:"AUD" help:"Audience that tokens must name (default ${default})."`
+
+	ExpectedUsers int    `default:"1000000" placeholder:"N" help:"How many users the first epoch is laid out for (default ${default}); later starts do not change it."`
+	LogFormat     string `default:"text" enum:"text,json" help:"Form of the log on standard error: text or json."`
+}
+
+// Run builds a server from the flags and answers until the process is told to stop.
+func (cmd *serveCommand) Run(ctx context.Context, t *terminal) error {
+	if err := cmd.check(); err != nil {
+		return err
+	}
+	rdb, closeStore, err := cmd.openStore(ctx, t)
+	if err != nil {
+		return err
+	}
+	defer closeStore()
+	dir, removeDir, err := cmd.openDir()
+	if err != nil {
+		return err
+	}
+	defer removeDir()
+	master, err := cmd.masterKey(ctx, rdb, dir)
+	if err != nil {
+		return err
+	}
+	verifier, err := cmd.verifier(dir)
+	if err != nil {
+		return err
+	}
+	s, err := buildStack(ctx, stackConfig{
+		rdb: rdb, master: master, verifier: verifier, expectedUsers: cmd.ExpectedUsers, logger: cmd.logger(t),
+	})
+	if err != nil {
+		return err
+	}
+	listeners, err := cmd.listen(s.server)
+	if err != nil {
+		return err
+	}
+	cmd.announce(t, listeners, dir)
+
+	follow, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	go s.keyring.Follow(follow)
+	if err := s.server.Run(ctx, shutdownGrace, listeners...); err != nil {
+		return err
+	}
+	t.say("stopped")
+	return nil
+}
+
+// check refuses flags that do not go together.
+func (cmd *serveCommand) check() error {
+	switch {
+	case cmd.Redis == "" && !cmd.Ephemeral:
+		return withHint(errors.New("no store given"), "--redis URL for a server that lasts, --ephemeral to try things out")
+	case (cmd.TLSCert == "") != (cmd.TLSKey == ""):
+		return errors.New("--tls-cert and --tls-key go together")
+	case cmd.ExpectedUsers < 1:
+		return errors.New("--expected-users: at least 1")
+	case cmd.Ephemeral || cmd.Dir != "":
+		return nil
+	case cmd.TokenKeys == "":
+		return withHint(errors.New("nobody's tokens would be accepted"), "--token-keys FILE with public keys, or --dir DIR to have a key and tokens made")
+	case cmd.MasterKeyFile == "" && os.Getenv(masterKeyVariable) == "":
+		return withHint(errors.New("no master key given"), "--master-key-file FILE, the environment variable KITH_MASTER_KEY, or --dir DIR to have one made")
+	default:
+		return nil
+	}
+}
+
+// masterKeyVariable holds the master key itself. There is no flag for that: command lines are there for all to see.
+const masterKeyVariable = "KITH_MASTER_KEY"
+
+// masterKey reads the master key from where the flags say.
+func (cmd *serveCommand) masterKey(ctx context.Context, rdb redis.UniversalClient, dir keyDir) (keyring.MasterKey, error) {
+	text := os.Getenv(masterKeyVariable)
+	if cmd.MasterKeyFile != "" {
+		data, err := os.ReadFile(cmd.MasterKeyFile)
+		if err != nil {
+			return keyring.MasterKey{}, fileError("master key", err)
+		}
+		text = string(data)
+	}
+	if text != "" {
+		return keyring.ParseMasterKey(text)
+	}
+	exists, err := keyring.Exists(ctx, rdb)
+	if err != nil {
+		return keyring.MasterKey{}, keyringError(err)
+	}
+	return dir.masterKey(exists)
+}
+
+// verifier returns who may issue tokens: those of --token-keys, or the key of the folder, for which it writes tokens.
+func (cmd *serveCommand) verifier(dir keyDir) (*token.Verifier, error) {
+	if cmd.TokenKeys != "" {
+		text, err := os.ReadFile(cmd.TokenKeys)
+		if err != nil {
+			return nil, fileError("token keys", err)
+		}
+		keys, err := token.ParsePublicKeys(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", cmd.TokenKeys, err)
+		}
+		return token.NewVerifier(cmd.TokenAudience, keys...)
+	}
+	signer, err := dir.signer()
+	if err != nil {
+		return nil, err
+	}
+	if err := dir.writeTokens(signer, cmd.TokenAudience); err != nil {
+		return nil, err
+	}
+	return token.NewVerifier(cmd.TokenAudience, signer.Public())
+}
+
+// openDir makes the key directory, a temporary one for an ephemeral store. The second result removes that one.
+func (cmd *serveCommand) openDir() (keyDir, func(), error) {
+	if cmd.Dir != "" {
+		return keyDir(cmd.Dir), func() {}, keyDir(cmd.Dir).create()
+	}
+	if !cmd.Ephemeral {
+		return "", func() {}, nil
+	}
+	path, err := os.MkdirTemp("", "kith-")
+	if err != nil {
+		return "", nil, fileError("key directory", err)
+	}
+	return keyDir(path), func() { _ = os.RemoveAll(path) }, nil
+}
+
+// openStore connects to the store, and refuses one that could lose data without saying so.
+func (cmd *serveCommand) openStore(ctx context.Context, t *terminal) (redis.UniversalClient, func(), error) {
+	if cmd.Ephemeral {
+		store, err := ephemeral.Start()
+		if err != nil {
+			return nil, nil, err
+		}
+		t.say("EPHEMERAL: the store is in memory, and everything in it is lost when this process ends")
+		rdb := redis.NewClient(store.Options())
+		return rdb, func() { _ = rdb.Close(); store.Close() }, nil
+	}
+	rdb, err := connectRedis(cmd.Redis, cmd.Cluster)
+	if err != nil {
+		return nil, nil, err
+	}
+	report, err := directory.CheckServer(ctx, rdb)
+	if err != nil {
+		_ = rdb.Close()
+		return nil, nil, storeError(err)
+	}
+	for _, warning := range report.Warnings {
+		t.say("warning: %s", warning)
+	}
+	return rdb, func() { _ = rdb.Close() }, nil
+}
+
+// listen opens the addresses of the flags.
+func (cmd *serveCommand) listen(s *server.Server) ([]server.Listener, error) {
+	var config *tls.Config
+	if cmd.TLSCert != "" {
+		certificate, err := tls.LoadX509KeyPair(cmd.TLSCert, cmd.TLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("--tls-cert and --tls-key: %w", err)
+		}
+		config = &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}}
+	}
+	l, err := listenTCP(cmd.Listen)
+	if err != nil {
+		return nil, err
+	}
+	listeners := []server.Listener{{Listener: l, Handler: s.Handler(), TLS: config}}
+	if cmd.Admin != "" {
+		if l, err = listenTCP(cmd.Admin); err != nil {
+			_ = listeners[0].Close()
+			return nil, err
+		}
+		listeners = append(listeners, server.Listener{Listener: l, Handler: s.AdminHandler()})
+	}
+	return listeners, nil
+}
+
+func listenTCP(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, withHint(err, "is another server running there? port 0 takes a free one")
+	}
+	return l, nil
+}
+
+// announce prints where the server answers and where its keys are.
+func (cmd *serveCommand) announce(t *terminal, listeners []server.Listener, dir keyDir) {
+	scheme := "http"
+	if cmd.TLSCert != "" {
+		scheme = "https"
+	}
+	fmt.Fprintf(t.stdout, "serving  %s://%s\n", scheme, listeners[0].Addr())
+	if len(listeners) > 1 {
+		fmt.Fprintf(t.stdout, "admin    http://%s\n", listeners[1].Addr())
+	}
+	if dir != "" {
+		fmt.Fprintf(t.stdout, "keys     %s\n", string(dir))
+	}
+}
+
+func (cmd *serveCommand) logger(t *terminal) *slog.Logger {
+	if cmd.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(t.stderr, nil))
+	}
+	return slog.New(slog.NewTextHandler(t.stderr, nil))
+}
