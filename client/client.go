@@ -1,0 +1,86 @@
+package client
+
+import (
+	"context"
+	"net/http"
+)
+
+// Client syncs address books with one server. It may be used concurrently: Syncs wait for each other.
+type Client struct {
+	options Options
+	metered *http.Client // directory and evaluations
+	lookups *http.Client // lookups, which must not be linked to the former
+	// closeIdle ends the idle connections of transports that this client has made for itself, so that the lookups of
+	// two Syncs do not share one.
+	closeIdle func()
+	retry     retryPolicy
+	busy      chan struct{} // holds one element while a Sync runs; a mutex that can be waited for with a context
+}
+
+// New returns a client, or ErrOptions, ErrInsecure or ErrMode with a text that names the option. It sends nothing.
+func New(o Options) (*Client, error) {
+	o, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{options: o, retry: defaultRetryPolicy(o.MaxWait), busy: make(chan struct{}, 1)}
+	c.metered, c.lookups, c.closeIdle = newHTTPClients(o)
+	return c, nil
+}
+
+// Sync looks up the numbers of an address book. It pays for those that no earlier Sync with the same state paid for,
+// after completing what an interrupted one left. An empty book asks for the directory alone.
+//
+// Contacts that can not be looked up are in the Result, not in the error. Errors to expect:
+//
+//   - that of ctx, and network errors, after all tries: call Sync again;
+//   - *ProblemError, an answer that was an error. With a RetryAfter above Options.MaxWait: call Sync again then;
+//   - ErrKeyChanged, ErrProof: the server can not be trusted as it is, and learned nothing that it could use;
+//   - ErrAnswer, ErrNoEpoch, ErrMode, *IncompatibleError: this is not a server for this client;
+//   - ErrState, ErrStateInUse, and the errors of the state store, the token source and the address book.
+//
+// What was paid for before an error is kept, and the next Sync goes on from there. Syncs of one Client run one after the
+// other; of other Clients on the same store, FileState lets only one run and the others return ErrStateInUse.
+func (c *Client) Sync(ctx context.Context, addressBook AddressBook) (*Result, error) {
+	unlock, err := c.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	defer c.closeIdle()
+	r := &run{Client: c}
+	if r.state, err = loadState(ctx, c.options.State, c.options.Server); err != nil {
+		return nil, err
+	}
+	if r.book, err = readBook(ctx, addressBook, c.options.Region, c.options.Progress); err != nil {
+		return nil, err
+	}
+	result, err := r.discover(ctx)
+	if epochOver(err) {
+		// It ended between the directory and the request; what the server says now is worth one more try.
+		result, err = r.discover(ctx)
+	}
+	return result, err
+}
+
+// lock keeps out other Syncs of c, for which it waits, and other users of the store, for which it does not.
+func (c *Client) lock(ctx context.Context) (unlock func(), err error) {
+	select {
+	case c.busy <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	locker, ok := c.options.State.(StateLocker)
+	if !ok {
+		return func() { <-c.busy }, nil
+	}
+	release, err := locker.Lock(ctx)
+	if err != nil {
+		<-c.busy
+		return nil, err
+	}
+	return func() {
+		_ = release() // everything is saved by now; what fails to unlock shows as ErrStateInUse
+		<-c.busy
+	}, nil
+}

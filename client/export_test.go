@@ -1,0 +1,12 @@
+package client
+
+import (
+	"context"
+	"time"
+)
+
+// SetSleep replaces the waiting between tries, and takes the jitter out of it.
+func (c *Client) SetSleep(f func(context.Context, time.Duration) error) {
+	c.retry.sleep = f
+	c.retry.jitter = func(time.Duration) time.Duration { return 0 }
+}

@@ -1,0 +1,236 @@
+package client_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/kith-project/kith/crypto"
+	"github.com/kith-project/kith/crypto/voprf"
+	"github.com/kith-project/kith/normalize"
+)
+
+const testToken = "token-of-the-test"
+
+// fakeServer is a Kith server in memory with real cryptography. It is an http.Handler, and an http.RoundTripper that
+// needs no socket. Its fields may be changed while no request is under way.
+type fakeServer struct {
+	tb testing.TB
+
+	suite, profile string
+	modes          []string
+	maxElements    int
+	maxTags        int
+	epochs         []*fakeEpoch
+
+	// fault, if set, sees each request first, and returns true if it has answered it.
+	fault func(w http.ResponseWriter, r *http.Request) bool
+	// tamper, if set, may change the body of each 200 answer.
+	tamper func(path string, body []byte) []byte
+
+	mu       sync.Mutex
+	answers  map[string]fakeAnswer // by Idempotency-Key
+	charged  int                   // elements that were paid for
+	requests []seenRequest
+}
+
+type fakeEpoch struct {
+	id     uint32
+	state  string
+	key    *voprf.PrivateKey
+	labels map[crypto.Tag]crypto.SealedLabel
+}
+
+type fakeAnswer struct{ request, answer []byte }
+
+// seenRequest is a request as it arrived.
+type seenRequest struct {
+	path   string
+	header http.Header
+	body   []byte
+	remote string // address of the peer; empty without a socket
+}
+
+// newFakeServer has one active epoch, 1, in which number: label are registered.
+func newFakeServer(tb testing.TB, registered map[string]string) *fakeServer {
+	s := &fakeServer{
+		tb: tb, suite: voprf.Suite, profile: normalize.Profile, modes: []string{"exact", "of-the-future"},
+		maxElements: 1024, maxTags: 4096, answers: make(map[string]fakeAnswer),
+	}
+	s.addEpoch(1, "active", registered)
+	return s
+}
+
+func (s *fakeServer) addEpoch(id uint32, state string, registered map[string]string) *fakeEpoch {
+	key, err := voprf.DeriveKeyPair(make([]byte, voprf.SeedSize), fmt.Append(nil, "fake epoch ", id))
+	s.must(err)
+	e := &fakeEpoch{id: id, state: state, key: key, labels: make(map[crypto.Tag]crypto.SealedLabel)}
+	for number, label := range registered {
+		n, err := key.Evaluate([][]byte{normalize.Input(number)})
+		s.must(err)
+		tag, labelKey := crypto.Derive(n[0])
+		e.labels[tag], err = labelKey.Seal(rand.Reader, tag, label)
+		s.must(err)
+	}
+	s.epochs = append(s.epochs, e)
+	return e
+}
+
+func (s *fakeServer) must(err error) {
+	if s.tb != nil && err != nil {
+		s.tb.Helper()
+		s.tb.Fatal(err)
+	}
+}
+
+// RoundTrip serves a request without a socket.
+func (s *fakeServer) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+func (s *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	s.requests = append(s.requests, seenRequest{r.URL.Path, r.Header.Clone(), body, r.RemoteAddr})
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if s.fault != nil && s.fault(w, r) {
+		return
+	}
+	var id uint32
+	var route string
+	if r.URL.Path == "/v1/directory" {
+		s.serveDirectory(w)
+	} else if _, err := fmt.Sscanf(r.URL.Path, "/v1/epochs/%d/%s", &id, &route); err != nil {
+		problem(w, http.StatusNotFound, "not-found", "")
+	} else if e := s.epoch(id); e == nil {
+		problem(w, http.StatusNotFound, "unknown-epoch", "")
+	} else if e.state == "retired" {
+		problem(w, http.StatusGone, "epoch-retired", "")
+	} else if route == "evaluations" {
+		s.serveEvaluations(w, r, e, body)
+	} else {
+		s.serveMatches(w, r, e, body)
+	}
+}
+
+func (s *fakeServer) epoch(id uint32) *fakeEpoch {
+	for _, e := range s.epochs {
+		if e.id == id {
+			return e
+		}
+	}
+	return nil
+}
+
+func (s *fakeServer) answer(w http.ResponseWriter, path, mediaType string, body []byte) {
+	if s.tamper != nil {
+		body = s.tamper(path, bytes.Clone(body))
+	}
+	w.Header().Set("Content-Type", mediaType)
+	_, _ = w.Write(body)
+}
+
+func (s *fakeServer) serveDirectory(w http.ResponseWriter) {
+	var epochs []map[string]any
+	for _, e := range s.epochs {
+		key := base64.RawURLEncoding.EncodeToString(e.key.PublicKey().Bytes())
+		epochs = append(epochs, map[string]any{"id": e.id, "state": e.state, "public_key": key, "bucket_bits": 8})
+	}
+	body, err := json.Marshal(map[string]any{
+		"suite": s.suite, "mode": voprf.Mode, "profile": s.profile, "epochs": epochs, "modes": s.modes,
+		"limits": map[string]any{"max_elements": s.maxElements, "max_tags": s.maxTags},
+		"future": map[string]any{"member": true},
+	})
+	s.must(err)
+	s.answer(w, "/v1/directory", "application/json; charset=utf-8", body)
+}
+
+func (s *fakeServer) serveEvaluations(w http.ResponseWriter, r *http.Request, e *fakeEpoch, body []byte) {
+	key := r.Header.Get("Idempotency-Key")
+	before, known := s.answers[key]
+	switch {
+	case r.Header.Get("Authorization") != "Bearer "+testToken:
+		problem(w, http.StatusUnauthorized, "unauthorized", "")
+	case len(body) > s.maxElements*voprf.ElementSize:
+		problem(w, http.StatusRequestEntityTooLarge, "too-many-elements", "")
+	case known && !bytes.Equal(before.request, body):
+		problem(w, http.StatusUnprocessableEntity, "idempotency-key-reused", "")
+	case known:
+		s.answer(w, r.URL.Path, "application/octet-stream", before.answer)
+	default:
+		evaluated, proof, err := e.key.BlindEvaluate(rand.Reader, body)
+		if err != nil {
+			problem(w, http.StatusBadRequest, "invalid-element", "")
+			return
+		}
+		s.charged += len(body) / voprf.ElementSize
+		s.answers[key] = fakeAnswer{body, append(evaluated, proof[:]...)}
+		s.answer(w, r.URL.Path, "application/octet-stream", s.answers[key].answer)
+	}
+}
+
+func (s *fakeServer) serveMatches(w http.ResponseWriter, r *http.Request, e *fakeEpoch, body []byte) {
+	if r.Header.Get("Authorization") != "" || len(body)%crypto.TagSize != 0 || len(body) > s.maxTags*crypto.TagSize {
+		problem(w, http.StatusBadRequest, "invalid-request", "")
+		return
+	}
+	var matches []byte
+	for ; len(body) > 0; body = body[crypto.TagSize:] {
+		tag := crypto.Tag(body[:crypto.TagSize])
+		if label, ok := e.labels[tag]; ok {
+			matches = append(append(matches, tag[:]...), label[:]...)
+		}
+	}
+	s.answer(w, r.URL.Path, "application/octet-stream", matches)
+}
+
+func problem(w http.ResponseWriter, status int, code, retryAfter string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	if retryAfter != "" {
+		w.Header().Set("Retry-After", retryAfter)
+	}
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"type":"about:blank","title":"a problem","status":%d,"code":%q}`, status, code)
+}
+
+// seen returns the requests whose path ends with suffix.
+func (s *fakeServer) seen(suffix string) []seenRequest {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []seenRequest
+	for _, r := range s.requests {
+		if strings.HasSuffix(r.path, suffix) {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// failFirst makes the first n requests whose path ends with suffix fail.
+func (s *fakeServer) failFirst(n int, suffix string, fail func(w http.ResponseWriter)) {
+	s.fault = func(w http.ResponseWriter, r *http.Request) bool {
+		if n == 0 || !strings.HasSuffix(r.URL.Path, suffix) {
+			return false
+		}
+		n--
+		fail(w)
+		return true
+	}
+}

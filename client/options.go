@@ -1,0 +1,172 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/kith-project/kith/crypto/voprf"
+	"github.com/kith-project/kith/normalize"
+)
+
+// Defaults of Options.
+const (
+	DefaultMaxWait        = 60 * time.Second
+	DefaultRequestTimeout = 30 * time.Second
+)
+
+// TokenSource returns a bearer token with the scope to evaluate. It is called for each attempt of each metered request,
+// never for lookups, so it should cache the token and renew it in time.
+type TokenSource func(ctx context.Context) (string, error)
+
+// StaticToken returns a source of one token that is never renewed.
+func StaticToken(token string) TokenSource {
+	return func(context.Context) (string, error) { return token, nil }
+}
+
+// Options are the settings of a Client. They can not be changed after New.
+type Options struct {
+	// Server is the base URL of the server, such as "https://kith.example.org"; required. A path is kept as prefix.
+	Server string
+	// Token authorises evaluations; required.
+	Token TokenSource
+	// State keeps what was paid for from one Sync to the next; required. See FileState and MemoryState.
+	State StateStore
+
+	// Region is the ISO 3166-1 alpha-2 region by which numbers without a country code are read. If empty, it is that
+	// of OwnNumber; one of the two is required.
+	Region string
+	// OwnNumber is the user's own number in E.164. It is never sent.
+	OwnNumber string
+
+	// Mode is the kind of lookup. If empty, ModeAuto.
+	Mode Mode
+	// PublicKey pins the public key of the active epoch, 32 bytes. If nil, the key that was seen first is remembered
+	// in the state. A pin is for tests and for servers that never rotate their key: after a rotation every Sync returns
+	// ErrKeyChanged.
+	PublicKey []byte
+
+	// Progress, if set, is called from the goroutine of Sync. It must not call Sync.
+	Progress func(Progress)
+
+	// HTTP sends the directory and evaluation requests. If nil, a transport with the settings of
+	// http.DefaultTransport and TLS 1.3 at least is made.
+	HTTP http.RoundTripper
+	// LookupHTTP sends the lookups, which must not be linked to the account: it should share neither connections, TLS
+	// sessions nor cookies with HTTP. If nil, it is a clone of HTTP, without its TLS session cache, if that is an
+	// *http.Transport or nil, and HTTP itself otherwise, whose business the separation then is.
+	LookupHTTP http.RoundTripper
+	// MaxWait is the longest Retry-After that Sync waits for. A longer one is returned as *ProblemError at once, for the
+	// app to schedule. If zero, DefaultMaxWait.
+	MaxWait time.Duration
+	// RequestTimeout bounds each attempt of each request, its answer included. If zero, DefaultRequestTimeout.
+	RequestTimeout time.Duration
+	// AllowPlaintext allows http to hosts other than loopback, for a test network or a tunnel that encrypts. Tokens and
+	// tags are readable on the way.
+	AllowPlaintext bool
+
+	// Rand is the source of blinds, keys and the order of tags. If nil, crypto/rand.Reader, and nothing else outside of
+	// tests: whoever can predict it reads the address book. The same Rand, state and address book give the same
+	// requests byte for byte.
+	Rand io.Reader
+}
+
+// complete checks o and fills in the defaults. It returns ErrOptions, ErrInsecure or ErrMode.
+func (o Options) complete() (Options, error) {
+	if o.Token == nil {
+		return o, fmt.Errorf("%w: Token is required", ErrOptions)
+	}
+	if o.State == nil {
+		return o, fmt.Errorf("%w: State is required", ErrOptions)
+	}
+	if o.MaxWait < 0 || o.RequestTimeout < 0 {
+		return o, fmt.Errorf("%w: MaxWait and RequestTimeout can not be negative", ErrOptions)
+	}
+	var err error
+	if o.Server, err = checkServer(o.Server, o.AllowPlaintext); err != nil {
+		return o, err
+	}
+	if o.Region, err = checkRegion(o.Region, o.OwnNumber); err != nil {
+		return o, err
+	}
+	if o.Mode, err = checkMode(o.Mode); err != nil {
+		return o, err
+	}
+	if o.PublicKey != nil {
+		if _, err := voprf.UnmarshalPublicKey(o.PublicKey); err != nil {
+			return o, fmt.Errorf("%w: PublicKey: %w", ErrOptions, err)
+		}
+	}
+	o.setDefaults()
+	return o, nil
+}
+
+func (o *Options) setDefaults() {
+	if o.MaxWait == 0 {
+		o.MaxWait = DefaultMaxWait
+	}
+	if o.RequestTimeout == 0 {
+		o.RequestTimeout = DefaultRequestTimeout
+	}
+	if o.Progress == nil {
+		o.Progress = func(Progress) {}
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+}
+
+// checkServer returns the base URL in one spelling, without a slash at its end, which is also the server's name in the
+// state. Its errors do not quote the URL, which may hold a password.
+func checkServer(raw string, allowPlaintext bool) (string, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case raw == "":
+		return "", fmt.Errorf("%w: Server is required", ErrOptions)
+	case err != nil:
+		return "", fmt.Errorf("%w: Server is not a URL", ErrOptions)
+	case u.Scheme != "https" && u.Scheme != "http":
+		return "", fmt.Errorf("%w: Server must begin with https://", ErrOptions)
+	case u.Hostname() == "":
+		return "", fmt.Errorf("%w: Server has no host", ErrOptions)
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return "", fmt.Errorf("%w: Server must have no user, query or fragment", ErrOptions)
+	case u.Scheme == "http" && !allowPlaintext && !isLoopback(u.Hostname()):
+		return "", ErrInsecure
+	}
+	host := strings.ToLower(u.Host)
+	if defaultPort := map[string]string{"https": ":443", "http": ":80"}[u.Scheme]; strings.HasSuffix(host, defaultPort) {
+		host = strings.TrimSuffix(host, defaultPort)
+	}
+	return u.Scheme + "://" + host + strings.TrimRight(u.EscapedPath(), "/"), nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// checkRegion returns the region by which numbers are read.
+func checkRegion(region, ownNumber string) (string, error) {
+	switch {
+	case region != "":
+		if !normalize.ValidRegion(region) {
+			return "", fmt.Errorf("%w: Region is not a known ISO 3166-1 region", ErrOptions)
+		}
+		return strings.ToUpper(region), nil
+	case ownNumber != "":
+		region, err := normalize.RegionOf(ownNumber)
+		if err != nil {
+			return "", fmt.Errorf("%w: OwnNumber: %w", ErrOptions, err)
+		}
+		return region, nil
+	default:
+		return "", fmt.Errorf("%w: Region or OwnNumber is required", ErrOptions)
+	}
+}

@@ -1,0 +1,82 @@
+package client
+
+import (
+	"context"
+	"errors"
+)
+
+// run is one Sync under way.
+type run struct {
+	*Client
+	state *state
+	book  *book
+
+	directory *directory
+	epoch     *epochState // of the active epoch
+	evaluated int
+	refusals  int
+}
+
+// discover does everything from the directory to the result, in the epoch that is active now. If that is over when the
+// requests arrive, the error satisfies epochOver and the requests that are pending in it are forgotten.
+func (r *run) discover(ctx context.Context) (*Result, error) {
+	if err := r.enterEpoch(ctx); err != nil {
+		return nil, err
+	}
+	// Before anything is paid for: without a lookup there is no use for it.
+	mode, lookup, err := r.chooseLookup(r.directory)
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{
+		Mode:     mode,
+		Epoch:    r.epoch.id,
+		Contacts: r.book.contacts,
+		Numbers:  len(r.book.primary),
+		Skipped:  r.book.skipped,
+	}
+	if err := r.evaluate(ctx); err != nil {
+		return nil, r.leaveEpoch(ctx, err)
+	}
+	result.Evaluated = r.evaluated
+	if err := r.lookUp(ctx, lookup, result); err != nil {
+		return nil, r.leaveEpoch(ctx, err)
+	}
+	return result, nil
+}
+
+// enterEpoch asks for the directory and checks it, before anything of the address book is sent.
+func (r *run) enterEpoch(ctx context.Context) error {
+	d, err := r.fetchDirectory(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.checkKeys(r.state, r.options.PublicKey); err != nil {
+		return err
+	}
+	r.directory = d
+	r.epoch = r.state.remember(d.active.id, d.publicKey)
+	r.state.forget(d.active.id, d.inUse)
+	return nil
+}
+
+// leaveEpoch returns err, after forgetting the pending requests if it means that the epoch is over.
+func (r *run) leaveEpoch(ctx context.Context, err error) error {
+	if !epochOver(err) {
+		return err
+	}
+	r.state.dropPending(r.epoch)
+	if saveErr := r.state.save(ctx, r.options.State); saveErr != nil {
+		return saveErr
+	}
+	return err
+}
+
+// epochOver reports whether an error is the server's answer that the epoch is not there any more.
+func epochOver(err error) bool {
+	var problem *ProblemError
+	if !errors.As(err, &problem) {
+		return false
+	}
+	return problem.Code == CodeUnknownEpoch || problem.Code == CodeEpochRetired
+}

@@ -1,0 +1,152 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/kith-project/kith/crypto/voprf"
+)
+
+// idempotencyKeySize is the length of an Idempotency-Key before encoding, in bytes.
+const idempotencyKeySize = 16
+
+// state is what a Sync remembers for the next one. It is owned by one Sync at a time.
+type state struct {
+	server string        // the base URL of the server that it belongs to
+	epochs []*epochState // in the order in which they were first seen, each id once
+	dirty  bool          // differs from what is stored
+}
+
+// epochState is what is known of one epoch. Of an epoch that is over, only the public key is kept: so a server that
+// brings the epoch back under another key is still found out.
+type epochState struct {
+	id        uint32
+	publicKey [voprf.ElementSize]byte
+	known     map[string]voprf.UnblindedElement // number: N, paid for
+	pending   []*batch                          // sent, or about to be sent, and not answered yet; oldest first
+}
+
+// batch is one evaluation request. The blinded elements are not stored: they follow from numbers and blinds.
+type batch struct {
+	key     [idempotencyKeySize]byte
+	numbers []string // different ones, at least one
+	blinds  []voprf.BlindScalar
+}
+
+// epoch returns the state of an epoch, or nil.
+func (s *state) epoch(id uint32) *epochState {
+	for _, e := range s.epochs {
+		if e.id == id {
+			return e
+		}
+	}
+	return nil
+}
+
+// remember returns the state of an epoch, which is added if it is new.
+func (s *state) remember(id uint32, publicKey *voprf.PublicKey) *epochState {
+	if e := s.epoch(id); e != nil {
+		return e
+	}
+	e := &epochState{id: id, known: make(map[string]voprf.UnblindedElement)}
+	copy(e.publicKey[:], publicKey.Bytes())
+	s.epochs = append(s.epochs, e)
+	s.dirty = true
+	return e
+}
+
+// forget drops what is useless once active is the active epoch. Results of an epoch go when the directory no longer
+// lists it as in use; requests that are pending in an older epoch go at once, since their results would help nobody.
+// Epochs newer than the active one are left alone: this answer may come from a server that has not heard of them.
+func (s *state) forget(active uint32, inUse func(uint32) bool) {
+	for _, e := range s.epochs {
+		if e.id >= active {
+			continue
+		}
+		s.dropPending(e)
+		if len(e.known) > 0 && !inUse(e.id) {
+			clear(e.known)
+			s.dirty = true
+		}
+	}
+}
+
+// dropPending forgets the requests of an epoch that are not answered.
+func (s *state) dropPending(e *epochState) {
+	if len(e.pending) > 0 {
+		e.pending = nil
+		s.dirty = true
+	}
+}
+
+// settle removes a batch and keeps its results, if there are any: ns[i] belongs to b.numbers[i].
+func (s *state) settle(e *epochState, b *batch, ns []voprf.UnblindedElement) {
+	for i, n := range ns {
+		e.known[b.numbers[i]] = n
+	}
+	e.pending = slices.DeleteFunc(e.pending, func(p *batch) bool { return p == b })
+	clear(b.blinds)
+	s.dirty = true
+}
+
+// missing returns the candidates of which neither the result is known nor a request pending, in their order.
+func (e *epochState) missing(candidates []candidate) []string {
+	asked := make(map[string]bool)
+	for _, b := range e.pending {
+		for _, number := range b.numbers {
+			asked[number] = true
+		}
+	}
+	var missing []string
+	for _, c := range candidates {
+		if _, known := e.known[c.number]; !known && !asked[c.number] {
+			missing = append(missing, c.number)
+		}
+	}
+	return missing
+}
+
+// pendingElements counts the elements in requests that are not answered.
+func (e *epochState) pendingElements() int {
+	n := 0
+	for _, b := range e.pending {
+		n += len(b.numbers)
+	}
+	return n
+}
+
+// loadState returns the stored state, or an empty one. It returns ErrState, or the store's error.
+func loadState(ctx context.Context, store StateStore, server string) (*state, error) {
+	data, err := store.Load(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("client: loading the state: %w", err)
+	}
+	if len(data) == 0 {
+		return &state{server: server}, nil
+	}
+	s, err := decodeState(data)
+	if err != nil {
+		return nil, err
+	}
+	if s.server != server {
+		return nil, fmt.Errorf("%w: it belongs to another server", ErrState)
+	}
+	return s, nil
+}
+
+// save stores s if it has changed.
+func (s *state) save(ctx context.Context, store StateStore) error {
+	if !s.dirty {
+		return nil
+	}
+	data, err := s.encode()
+	if err != nil {
+		return err
+	}
+	if err := store.Save(ctx, data); err != nil {
+		return fmt.Errorf("client: saving the state: %w", err)
+	}
+	s.dirty = false
+	return nil
+}
