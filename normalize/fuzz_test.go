@@ -1,9 +1,16 @@
 package normalize
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"unicode/utf8"
 )
 
@@ -71,4 +78,90 @@ func FuzzParseE164(f *testing.F) {
 		}
 		checkNumber(t, n)
 	})
+}
+
+// addExports seeds a fuzz target with the files of testdata.
+func addExports(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.*")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+}
+
+// checkContacts checks what every reader promises of what it yields, and that the size of the reader's pieces makes no
+// difference.
+func checkContacts(t *testing.T, read func(io.Reader) iter.Seq2[Contact, error], data []byte) {
+	var first []string
+	last := Place{}
+	var ended error
+	for c, err := range read(bytes.NewReader(data)) {
+		if ended != nil {
+			t.Fatalf("more after %v", ended)
+		}
+		var broken *CardError
+		switch {
+		case errors.As(err, &broken):
+			checkPlace(t, &last, broken.Place)
+		case err != nil:
+			if ended = err; err != ErrFormat {
+				t.Errorf("error %v without one of the reader", err)
+			}
+		default:
+			checkPlace(t, &last, c.Place)
+			checkContact(t, c)
+		}
+		first = append(first, fmt.Sprintf("%+v %v", c, err))
+	}
+	var second []string
+	for c, err := range read(iotest.HalfReader(bytes.NewReader(data))) {
+		second = append(second, fmt.Sprintf("%+v %v", c, err))
+	}
+	compareLines(t, second, first)
+}
+
+// checkPlace checks that places go forward from last, and sets it.
+func checkPlace(t *testing.T, last *Place, p Place) {
+	if p.Line < 1 || p.Card < 1 || p.Line < last.Line || p.Card < last.Card || p.Card > last.Card+1 {
+		t.Errorf("%v after %v", p, *last)
+	}
+	*last = p
+}
+
+func checkContact(t *testing.T, c Contact) {
+	if len(c.Name) > maxName || !utf8.ValidString(c.Name) || strings.ContainsAny(c.Name, "\r\n\x00\x1b") {
+		t.Errorf("name %q", c.Name)
+	}
+	if len(c.Numbers) > maxNumbers {
+		t.Errorf("%d numbers", len(c.Numbers))
+	}
+	for _, raw := range c.Numbers {
+		if raw == "" || len(raw) > maxNumber || !utf8.ValidString(raw) {
+			t.Errorf("number %q", raw)
+		}
+	}
+}
+
+func FuzzReadVCard(f *testing.F) {
+	addExports(f)
+	f.Add([]byte("BEGIN:VCARD\nAGENT:\nBEGIN:VCARD\nEND:VCARD\nTEL;QUOTED-PRINTABLE:=2B=\n1\nBEGIN:VCARD\nFN;BASE64:QQ==\n"))
+	f.Fuzz(func(t *testing.T, data []byte) { checkContacts(t, ReadVCard, data) })
+}
+
+func FuzzReadCSV(f *testing.F) {
+	addExports(f)
+	f.Add([]byte("sep=|\nname|tel\n\"A|1\n\"B\"|\"2\n3\"\n"))
+	f.Fuzz(func(t *testing.T, data []byte) { checkContacts(t, ReadCSV, data) })
+}
+
+func FuzzReadContacts(f *testing.F) {
+	addExports(f)
+	f.Add([]byte("\xFF\xFE1\x002\x003\x004\x005\x006\x007\x00\n\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) { checkContacts(t, ReadContacts, data) })
 }
