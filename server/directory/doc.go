@@ -1,0 +1,40 @@
+// Package directory stores registrations in Redis and finds them by tag.
+//
+// # Stored form
+//
+// An epoch is divided into partitions by the top bits of the tag, 256 of them by default, and a partition into buckets
+// by more top bits. All keys of a partition share the hash tag {e<epoch>.p<partition>}, so they live in one slot of a
+// cluster and one script changes them together:
+//
+//	kith:{e7.p12}:b3105    hash     field: tag, 16 bytes; value: a Record
+//	kith:{e7.p12}:meta     hash     fence, visible, hidden, deleted
+//	kith:{e7.p12}:changes  stream   o ("+" became visible, "-" is no longer), t (tag, 16 bytes), v (version)
+//
+// A registration that is hidden or deleted stays as a tombstone, so that a late write of an older version loses to it.
+//
+// # Rules of writing
+//
+// The last writer wins, by version; at equal versions delete wins over hide over visible. Any order and any repetition of
+// the same versioned writes therefore ends in the same directory. The rules are applied by one script, apply.lua.
+//
+// Each write carries the generation of the writer's keyring, and each partition keeps the highest it has seen, its fence.
+// A writer with a lower one, who may not know of an epoch that others already write to, is refused with ErrStale.
+//
+// # Failures
+//
+// A partition exists from Prepare until Sweep. One whose meta key is missing has lost its data, and every operation on it
+// is refused with ErrIncomplete: a lost shard must never look like an empty one, whose users would all be "not
+// registered". Whatever Redis cannot answer is ErrUnavailable, and no operation returns a part of an answer as the whole.
+// What was acknowledged survives as Redis's durability settings say; CheckServer reports them.
+//
+// No error of this package contains a tag, key, value or address; see unavailable.
+//
+// # What it leaves out
+//
+// The package knows no numbers, labels or private keys: tags, sealed labels and wrapped elements come from package crypto.
+// It does not decide which epochs are written to (package keyring does), and does not read from replicas: give it a
+// client that sends reads to masters. A *redis.Client and a *redis.ClusterClient will do; a *redis.Ring, which moves keys
+// to other servers when one fails, will not.
+//
+// Nothing here is secret to the server, and nothing is constant time.
+package directory

@@ -1,0 +1,88 @@
+package directory
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/kith-project/kith/crypto"
+)
+
+// ErrLayout is returned for a Layout whose numbers are out of range, and for a partition that it does not have.
+var ErrLayout = errors.New("directory: invalid layout")
+
+// Layout says where the records of an epoch are. It is fixed when the epoch is created.
+type Layout struct {
+	// Epoch is the number of the epoch, from 1. Numbers are never used twice.
+	Epoch uint32
+	// PartitionBits is how many top bits of a tag give its partition, from 0 to BucketBits; 8 is usual.
+	PartitionBits uint8
+	// BucketBits is how many top bits of a tag give its bucket, up to crypto.MaxPrefixBits. Buckets of about 50 records
+	// hide a lookup among their users and stay in Redis's compact encoding.
+	BucketBits uint8
+}
+
+// Validate returns ErrLayout unless the epoch is not 0 and PartitionBits <= BucketBits <= crypto.MaxPrefixBits.
+func (l Layout) Validate() error {
+	if l.Epoch == 0 || l.PartitionBits > l.BucketBits || l.BucketBits > crypto.MaxPrefixBits {
+		return ErrLayout
+	}
+	return nil
+}
+
+// Partitions returns the number of partitions, 1 to 2^32.
+func (l Layout) Partitions() uint64 {
+	return 1 << l.PartitionBits
+}
+
+// Partition returns the number of the partition that holds the tag. The layout must be valid.
+func (l Layout) Partition(tag crypto.Tag) uint32 {
+	return tag.Prefix(int(l.PartitionBits))
+}
+
+// Bucket returns the number of the bucket that holds the tag. It is counted through the whole epoch, not from the start
+// of its partition. The layout must be valid.
+func (l Layout) Bucket(tag crypto.Tag) uint32 {
+	return tag.Prefix(int(l.BucketBits))
+}
+
+// buckets returns the half-open range of the buckets of a partition.
+func (l Layout) buckets(partition uint32) (first, end uint64) {
+	below := l.BucketBits - l.PartitionBits
+	return uint64(partition) << below, (uint64(partition) + 1) << below
+}
+
+// validPartition returns ErrLayout unless the layout is valid and has the partition.
+func (l Layout) validPartition(partition uint32) error {
+	if err := l.Validate(); err != nil {
+		return err
+	}
+	if uint64(partition) >= l.Partitions() {
+		return fmt.Errorf("%w: no such partition", ErrLayout)
+	}
+	return nil
+}
+
+func (l Layout) metaKey(partition uint32) string {
+	return string(append(l.keyPrefix(partition), "meta"...))
+}
+
+func (l Layout) changesKey(partition uint32) string {
+	return string(append(l.keyPrefix(partition), "changes"...))
+}
+
+func (l Layout) bucketKey(bucket uint32) string {
+	partition := uint32(uint64(bucket) >> (l.BucketBits - l.PartitionBits))
+	return string(strconv.AppendUint(append(l.keyPrefix(partition), 'b'), uint64(bucket), 10))
+}
+
+// keyPrefix returns the part that all keys of a partition start with. Its braces hold epoch and partition together:
+// the epoch alone would put a whole epoch into one slot of a cluster.
+func (l Layout) keyPrefix(partition uint32) []byte {
+	key := make([]byte, 0, 48)
+	key = append(key, "kith:{e"...)
+	key = strconv.AppendUint(key, uint64(l.Epoch), 10)
+	key = append(key, ".p"...)
+	key = strconv.AppendUint(key, uint64(partition), 10)
+	return append(key, "}:"...)
+}
