@@ -1,0 +1,169 @@
+-- apply.lua writes records of one partition, by the rules in the package comment of directory.
+--
+-- It first reads and decides everything and only then writes, so an error while reading leaves the partition as it was.
+-- For Redis 7.0 and for miniredis: no struct, bit or cmsgpack. Byte strings are never compared with "<", which would
+-- follow the server's locale. Versions are below 2^53, where Lua's numbers are exact.
+--
+-- KEYS[1]     meta hash of the partition
+-- KEYS[2]     stream of its changes
+-- KEYS[3..]   the buckets written to, each once
+--
+-- ARGV[1]     generation of the writer's keyring, decimal
+-- ARGV[2]     number of entries to which the stream is trimmed, roughly; decimal
+-- ARGV[3..]   seven for each write:
+--   bucket    index into KEYS, decimal
+--   tag       16 bytes
+--   format    1 visible, 2 hidden, 3 deleted; also the rank that decides between equal versions
+--   version   decimal; 0 to have one assigned
+--   body      wrapped element, 32 bytes; for format 1 followed by the sealed label, 76 bytes
+--   since     for formats 2 and 3: time in ms, decimal, 0 for the server's clock
+--   expect    the stored value that the write was decided on; empty for any
+--
+-- Returns {'INCOMPLETE'} if there is no meta hash and {'STALE'} if it has seen a higher generation, and then writes
+-- nothing. Otherwise {'OK', result, version, result, version, ...} in the order of the writes: a result as below, and the
+-- version stored afterwards, 0 for none.
+
+local APPLIED, LOST, CONFLICT, CORRUPT = 1, 2, 3, 4
+local VISIBLE, HIDDEN, DELETED = 1, 2, 3
+local VISIBLE_SIZE, TOMBSTONE_SIZE = 116, 48
+local VERSION_END = 9007199254740992 -- 2^53
+local FIELDS = 7
+local COUNTERS = {'visible', 'hidden', 'deleted'} -- by format
+
+-- uint56 returns the 7 bytes of s after its first as a big-endian number. Above 2^53 it is inexact, but never falls
+-- below.
+local function uint56(s)
+  local n = 0
+  for i = 2, 8 do
+    n = n * 256 + string.byte(s, i)
+  end
+  return n
+end
+
+-- bytes56 returns n, a whole number below 2^56, as 7 bytes, big-endian.
+local function bytes56(n)
+  local bytes = {}
+  for i = 7, 1, -1 do
+    local rest = math.floor(n / 256)
+    bytes[i] = string.char(n - rest * 256)
+    n = rest
+  end
+  return table.concat(bytes)
+end
+
+-- parse returns format and version of a stored value, or nothing if it is malformed.
+local function parse(value)
+  if #value ~= VISIBLE_SIZE and #value ~= TOMBSTONE_SIZE then
+    return nil
+  end
+  local format, version = string.byte(value, 1), uint56(value)
+  local size = TOMBSTONE_SIZE
+  if format == VISIBLE then
+    size = VISIBLE_SIZE
+  elseif format ~= HIDDEN and format ~= DELETED then
+    return nil
+  end
+  if #value ~= size or version == 0 or version >= VERSION_END then
+    return nil
+  end
+  return format, version
+end
+
+local fence = tonumber(redis.call('HGET', KEYS[1], 'fence') or '')
+if not fence then
+  return {'INCOMPLETE'}
+end
+local generation = tonumber(ARGV[1])
+if generation < fence then
+  return {'STALE'}
+end
+
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+
+local reply = {'OK'}
+local current = {}       -- stored value by key and tag, as it will be after the writes decided so far; false if none
+local hashes = {}        -- {bucket key, tag, value} to set
+local changes = {}       -- {'+' or '-', tag, version} to add
+local counts = {0, 0, 0} -- change of each counter, by format
+
+-- decide returns result and version for one write, and notes what is to be written.
+local function decide(bucket, tag, format, version, body, since, expect)
+  local id = bucket .. tag
+  local stored = current[id]
+  if stored == nil then
+    stored = redis.call('HGET', bucket, tag)
+    current[id] = stored
+  end
+  local stored_format, stored_version
+  if stored then
+    stored_format, stored_version = parse(stored)
+  end
+  local old = stored_version or 0
+
+  -- The same write again, whose first answer may have been lost. This goes before the comparison with expect, which
+  -- such a write changed itself.
+  if version ~= 0 and version == old and format == stored_format then
+    return APPLIED, old
+  end
+  if expect ~= '' and stored ~= expect then
+    return CONFLICT, old
+  end
+  -- Without its version nothing can be ordered against a malformed value. Who has seen it may replace it.
+  if stored and not stored_format and expect == '' then
+    return CORRUPT, 0
+  end
+  if version == 0 then
+    version = math.max(old + 1, now)
+    if version >= VERSION_END then
+      return LOST, old
+    end
+  elseif version < old or (version == old and format < stored_format) then
+    return LOST, old
+  end
+
+  local value = string.char(format) .. bytes56(version) .. body
+  if format ~= VISIBLE then
+    if since == 0 then
+      since = now
+    end
+    value = value .. string.char(0) .. bytes56(since)
+  end
+  current[id] = value
+  table.insert(hashes, {bucket, tag, value})
+
+  counts[format] = counts[format] + 1
+  if stored_format then
+    counts[stored_format] = counts[stored_format] - 1
+  end
+  if format == VISIBLE and stored_format ~= VISIBLE then
+    table.insert(changes, {'+', tag, version})
+  elseif format ~= VISIBLE and stored_format == VISIBLE then
+    table.insert(changes, {'-', tag, version})
+  end
+  return APPLIED, version
+end
+
+for i = 3, #ARGV, FIELDS do
+  local result, version = decide(
+    KEYS[tonumber(ARGV[i])], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]),
+    ARGV[i + 4], tonumber(ARGV[i + 5]), ARGV[i + 6])
+  table.insert(reply, result)
+  table.insert(reply, version)
+end
+
+if generation > fence then
+  redis.call('HSET', KEYS[1], 'fence', ARGV[1])
+end
+for _, h in ipairs(hashes) do
+  redis.call('HSET', h[1], h[2], h[3])
+end
+for format, change in ipairs(counts) do
+  if change ~= 0 then
+    redis.call('HINCRBY', KEYS[1], COUNTERS[format], string.format('%.0f', change))
+  end
+end
+for _, c in ipairs(changes) do
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'o', c[1], 't', c[2], 'v', string.format('%.0f', c[3]))
+end
+return reply

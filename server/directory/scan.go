@@ -1,0 +1,110 @@
+package directory
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"slices"
+
+	"github.com/kith-project/kith/crypto"
+	"github.com/redis/go-redis/v9"
+)
+
+// scanBuckets is how many buckets are read in one pipeline: at 50 records of 132 bytes each, about 200 KiB.
+const scanBuckets = 32
+
+// Entry is a record with its tag.
+type Entry struct {
+	Tag    crypto.Tag
+	Record Record
+}
+
+// Scan iterates over all records of one partition, tombstones too, in ascending order of their tags. Each bucket is read
+// at one moment, different buckets at different moments: records that are written meanwhile may be missed.
+//
+// A malformed record comes as ErrRecord, with its tag if that can be told, and the scan goes on. Any other error is the
+// last that is yielded: ErrIncomplete if the partition is missing, ErrUnavailable or ErrLayout.
+func (s *Store) Scan(ctx context.Context, layout Layout, partition uint32) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		if err := layout.validPartition(partition); err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		first, end := layout.buckets(partition)
+		for ; first < end; first += scanBuckets {
+			buckets, err := s.readBuckets(ctx, layout, partition, first, min(first+scanBuckets, end))
+			if err != nil {
+				yield(Entry{}, err)
+				return
+			}
+			for i, fields := range buckets {
+				if !s.yieldBucket(layout, uint32(first)+uint32(i), fields, yield) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// readBuckets returns the fields of the buckets from first to before end, all of one partition.
+func (s *Store) readBuckets(
+	ctx context.Context, layout Layout, partition uint32, first, end uint64,
+) ([]map[string]string, error) {
+	pipe := s.rdb.Pipeline()
+	var answers []*redis.MapStringStringCmd
+	for bucket := first; bucket < end; bucket++ {
+		answers = append(answers, pipe.HGetAll(ctx, layout.bucketKey(uint32(bucket))))
+	}
+	fences := newFenceReads(1)
+	fences.read(ctx, pipe, layout, partition)
+	_, err := pipe.Exec(ctx)
+	if err := fences.check(err); err != nil {
+		return nil, err
+	}
+	buckets := make([]map[string]string, len(answers))
+	for i, answer := range answers {
+		fields, err := answer.Result()
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		buckets[i] = fields
+	}
+	return buckets, nil
+}
+
+// yieldBucket yields the records of one bucket in order, and reports whether the iteration goes on.
+func (s *Store) yieldBucket(layout Layout, bucket uint32, fields map[string]string, yield func(Entry, error) bool) bool {
+	type result struct {
+		entry Entry
+		err   error
+	}
+	results := make([]result, 0, len(fields))
+	for field, value := range fields {
+		entry, err := decodeEntry(layout, bucket, field, value)
+		if err != nil {
+			s.corrupt(1)
+		}
+		results = append(results, result{entry, err})
+	}
+	slices.SortFunc(results, func(a, b result) int { return bytes.Compare(a.entry.Tag[:], b.entry.Tag[:]) })
+	for _, r := range results {
+		if !yield(r.entry, r.err) {
+			return false
+		}
+	}
+	return true
+}
+
+// decodeEntry decodes one field of a bucket. It returns ErrRecord if the value is malformed, and if the field is not a
+// tag of this bucket, where no lookup would find it.
+func decodeEntry(layout Layout, bucket uint32, field, value string) (Entry, error) {
+	var entry Entry
+	if len(field) != crypto.TagSize {
+		return entry, ErrRecord
+	}
+	copy(entry.Tag[:], field)
+	if layout.Bucket(entry.Tag) != bucket {
+		return entry, ErrRecord
+	}
+	return entry, entry.Record.UnmarshalBinary([]byte(value))
+}
