@@ -1,0 +1,83 @@
+package directory_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/kith-project/kith/crypto"
+	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/redistest"
+)
+
+// TestCluster goes through all operations on a cluster of six. A script or pipeline whose keys lay in several slots would
+// be refused with CROSSSLOT, which Redis without a cluster never does.
+func TestCluster(t *testing.T) {
+	ctx := context.Background()
+	cluster := redistest.StartCluster(t, 3, 1)
+	rdb := cluster.Client()
+	s := directory.New(rdb, directory.Config{})
+	layout := directory.Layout{Epoch: 1, PartitionBits: 8, BucketBits: 12}
+	wantError(t, "Prepare", s.Prepare(ctx, layout, generation), nil)
+
+	random := rand.New(rand.NewPCG(1, 2))
+	var tags []crypto.Tag
+	var writes []directory.Write
+	for range 1000 {
+		var tag crypto.Tag
+		for i := range tag {
+			tag[i] = byte(random.Uint32())
+		}
+		tags = append(tags, tag)
+		writes = append(writes, write(tag, directory.Visible, 1))
+	}
+	outcomes, err := s.Apply(ctx, layout, generation, writes)
+	wantError(t, "Apply", err, nil)
+	for i, o := range outcomes {
+		if o != (directory.Outcome{Result: directory.Applied, Version: 1}) {
+			t.Fatalf("write %d: got %v, want applied at 1", i, o)
+		}
+	}
+	matches, err := s.Match(ctx, layout, tags)
+	if err != nil || len(matches) != len(tags) {
+		t.Fatalf("Match: got %d, %v, want %d", len(matches), err, len(tags))
+	}
+	for i, m := range matches {
+		if m.Tag != tags[i] || m.Label != writes[i].Label {
+			t.Fatalf("match %d: got %v, want tag %x", i, m, tags[i])
+		}
+	}
+	counts, err := s.Count(ctx, layout)
+	if want := (directory.Counts{Visible: 1000}); err != nil || counts != want {
+		t.Errorf("Count: got %v, %v, want %v", counts, err, want)
+	}
+	if got := scan(t, s, layout); len(got) != 1000 {
+		t.Errorf("Scan: got %d records, want 1000", len(got))
+	}
+
+	report, err := directory.CheckServer(ctx, rdb)
+	wantError(t, "CheckServer", err, nil)
+	wantWarnings(t, report, nil)
+	if report.Masters != 3 {
+		t.Errorf("CheckServer: got %d masters, want 3", report.Masters)
+	}
+	// One bad server of three is enough.
+	cluster.Masters[1].Client().ConfigSet(ctx, "maxmemory-policy", "allkeys-lru")
+	_, err = directory.CheckServer(ctx, rdb)
+	wantError(t, "CheckServer", err, directory.ErrEviction)
+
+	for p := range layout.Partitions() {
+		wantError(t, "Sweep", s.Sweep(ctx, layout, uint32(p)), nil)
+	}
+	for _, node := range cluster.Masters {
+		if got := node.Client().DBSize(ctx).Val(); got != 0 {
+			t.Errorf("after Sweep: a node has %d keys, want none", got)
+		}
+	}
+
+	// A lost shard fails the lookups that need it.
+	wantError(t, "Prepare", s.Prepare(ctx, layout, generation), nil)
+	cluster.Masters[2].Client().FlushAll(ctx)
+	_, err = s.Match(ctx, layout, tags)
+	wantError(t, "Match with a lost shard", err, directory.ErrIncomplete)
+}
