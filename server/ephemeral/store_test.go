@@ -70,7 +70,7 @@ func TestNothingSurvivesClose(t *testing.T) {
 	s.Close()
 	s.Close()
 	options := s.Options()
-	options.MaxRetries = -1
+	options.MaxRetries, options.DialerRetries = -1, 1
 	if err := connect(t, options).Get(ctx, "k").Err(); err == nil {
 		t.Error("a closed store answered")
 	}

@@ -66,7 +66,7 @@ func TestKillAndRestartKeepsPortAndData(t *testing.T) {
 	}
 	s.Kill()
 	options := s.Options()
-	options.MaxRetries = -1
+	options.MaxRetries, options.DialerRetries = -1, 1
 	client := redis.NewClient(options)
 	defer client.Close()
 	if err := client.Ping(ctx).Err(); err == nil {
@@ -101,7 +101,7 @@ func TestCleanupKills(t *testing.T) {
 	t.Run("inner", func(t *testing.T) {
 		s := redistest.Start(t)
 		options := s.Options()
-		options.MaxRetries = -1
+		options.MaxRetries, options.DialerRetries = -1, 1
 		client = redis.NewClient(options)
 	})
 	defer client.Close()
