@@ -64,7 +64,7 @@ var causes = []struct {
 	{"authentication refused", redis.IsAuthError},
 	{"command not permitted", redis.IsPermissionError},
 	{"command refused", refused},
-	{"connection refused", func(err error) bool {
+	{"cannot connect", func(err error) bool {
 		var op *net.OpError
 		return errors.As(err, &op) && op.Op == "dial"
 	}},

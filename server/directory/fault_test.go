@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -184,7 +185,7 @@ func TestForgottenScriptIsSentAgain(t *testing.T) {
 // TestServersThatRefuse has a server refuse what it is asked for, in the ways that are not the caller's fault.
 func TestServersThatRefuse(t *testing.T) {
 	for _, c := range []struct {
-		name    string
+		name    string // also the cause that the error names
 		spoil   func(rdb *redis.Client, layout directory.Layout) error
 		readsOK bool
 	}{
@@ -197,7 +198,8 @@ func TestServersThatRefuse(t *testing.T) {
 		{"command not permitted", func(rdb *redis.Client, _ directory.Layout) error {
 			return rdb.Do(context.Background(), "ACL", "SETUSER", "default", "-@scripting", "-hget", "-hgetall", "-hmget").Err()
 		}, false},
-		{"bucket of another type", func(rdb *redis.Client, layout directory.Layout) error {
+		{"command refused", func(rdb *redis.Client, layout directory.Layout) error {
+			// The bucket is of another type than the script expects.
 			return rdb.Set(context.Background(), fmt.Sprintf("kith:{e%d.p0}:b0", layout.Epoch), "x", 0).Err()
 		}, false},
 	} {
@@ -213,6 +215,9 @@ func TestServersThatRefuse(t *testing.T) {
 			}
 			outcomes, err := s.Apply(ctx, layout, generation, []directory.Write{write(tag, directory.Visible, 1)})
 			wantError(t, "Apply", err, directory.ErrUnavailable)
+			if !strings.HasSuffix(err.Error(), ": "+c.name) {
+				t.Errorf("Apply: got error %q, want it to name %q", err, c.name)
+			}
 			if outcomes[0].Result != directory.Unknown {
 				t.Errorf("Apply: got %v, want unknown", outcomes[0])
 			}
