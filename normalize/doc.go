@@ -14,10 +14,10 @@
 // loses itself only and is reported with its place as a *CardError, between the contacts before and behind it.
 //
 // vCards are parsed here and not by github.com/emersion/go-vcard, which reads a whole property into memory before
-// anyone can skip it, and on version 2.1 takes "TEL;CELL;VOICE:+1..." for a parameter VOICE without a value, knows no
-// quoted-printable, CHARSET or soft line breaks, and loses the card behind one that lacks its END. The tests compare
-// the two on cards that both can read. Everything of phone numbers is github.com/nyaruka/phonenumbers, a port of
-// libphonenumber, and CSV is encoding/csv.
+// anyone can skip it, and of version 2.1 takes the number in "TEL;CELL;VOICE:+1..." for the value of a parameter, leaves
+// quoted-printable, its soft line breaks and CHARSET alone, and makes one card of two if the first lacks its END
+// (TestLibraryDoesNotFit). On cards that both can read the tests compare the two. Everything of phone numbers is
+// github.com/nyaruka/phonenumbers, a port of libphonenumber, and CSV is encoding/csv.
 //
 // # What is left out
 //

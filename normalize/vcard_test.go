@@ -131,6 +131,22 @@ func TestAgreesWithLibrary(t *testing.T) {
 	}
 }
 
+// TestLibraryDoesNotFit holds the reasons for which go-vcard does not read the cards here. If it fails, the library has
+// learned something: look again whether this package still needs its own reader.
+func TestLibraryDoesNotFit(t *testing.T) {
+	for _, tt := range []struct{ name, body, field, want string }{
+		{"bare parameters", "TEL;CELL;VOICE:+14155550100\n", vcard.FieldTelephone, "+14155550100"},
+		{"quoted-printable", "FN;ENCODING=QUOTED-PRINTABLE:J=C3=BCrgen\n", vcard.FieldFormattedName, "Jürgen"},
+		{"soft line break", "FN;ENCODING=QUOTED-PRINTABLE:Ada=\nLovelace\n", vcard.FieldFormattedName, "AdaLovelace"},
+		{"no END", "FN:Ada\nBEGIN:VCARD\nFN:Bob\n", vcard.FieldFormattedName, "Bob"},
+	} {
+		card, err := vcard.NewDecoder(strings.NewReader("BEGIN:VCARD\n" + tt.body + "END:VCARD\n")).Decode()
+		if err == nil && card.Value(tt.field) == tt.want {
+			t.Errorf("%s: go-vcard reads it", tt.name)
+		}
+	}
+}
+
 // photoBook is a vCard file of some size, made while it is read: cards of 250 kB, nearly all of it photo.
 type photoBook struct {
 	size int // bytes left, about

@@ -20,11 +20,11 @@ type property struct {
 // propertyReader finds the properties that contacts are made of, and runs over all others without keeping them:
 // photos, sounds and certificates are most of what a vCard file weighs.
 type propertyReader struct {
-	lines lineReader
-	buf   []byte // the logical line so far
-	keepsFolds,
-	again bool // the last line read was not part of the last property and is the start of the next one
-	last physicalLine
+	lines      lineReader
+	buf        []byte       // the logical line so far
+	last       physicalLine // valid until the next is read
+	again      bool         // last is not used yet: it is the start of the next property
+	keepsFolds bool         // the card is of version 2.1, see readRest
 }
 
 type physicalLine struct {
