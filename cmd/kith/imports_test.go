@@ -1,0 +1,123 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/kith-project/kith/"
+
+// imports lists which packages of Kith each package may import: downward only, and no other way. A new package is
+// entered here. Test files may import what they like.
+var imports = map[string][]string{
+	"crypto/secret":    {},
+	"crypto/voprf":     {"crypto/secret"},
+	"crypto":           {"crypto/secret", "crypto/voprf"},
+	"normalize":        {},
+	"client":           {"crypto", "crypto/secret", "crypto/voprf", "normalize"},
+	"server/ephemeral": {},
+	"server/redistest": {},
+	"server/token":     {},
+	"server/quota":     {"crypto/secret"},
+	"server/directory": {"crypto"},
+	"server/keyring":   {"crypto", "crypto/secret", "crypto/voprf", "server/directory"},
+	"server/registry":  {"crypto", "crypto/secret", "crypto/voprf", "normalize", "server/directory", "server/keyring"},
+	"server": {"crypto", "crypto/secret", "crypto/voprf", "normalize", "server/directory", "server/keyring", "server/quota",
+		"server/registry", "server/token"},
+	"cmd/kith": {"client", "crypto", "crypto/voprf", "normalize", "server", "server/directory", "server/ephemeral", "server/keyring",
+		"server/quota", "server/registry", "server/token"},
+}
+
+// only lists outside packages with the packages of Kith that may import them.
+var only = map[string][]string{
+	"github.com/labstack/echo":        {"server"},
+	"github.com/cloudflare/circl":     {"crypto/voprf"},
+	"github.com/alicebob/miniredis":   {"server/ephemeral"},
+	"github.com/nyaruka/phonenumbers": {"normalize"},
+	"github.com/golang-jwt/jwt":       {"server/token"},
+	"github.com/prometheus":           {"server"},
+	"github.com/redis/go-redis":       {"server/directory", "server/keyring", "server/quota", "server/ephemeral", "server/redistest", "cmd/kith"},
+	"github.com/alecthomas/kong":      {"cmd/kith"},
+	"testing":                         {"server/redistest"},
+	"github.com/schollz/progressbar":  {"cmd/kith"},
+	"github.com/emersion/go-vcard":    {"normalize"},
+	"golang.org/x/text":               {"normalize"},
+	"math/rand":                       {"client"}, // jitter
+	"github.com/rogpeppe/go-internal": {},
+	"go.uber.org/goleak":              {},
+	"pgregory.net/rapid":              {},
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+// list runs go list on every package of the module.
+func list(t *testing.T) []listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", module+"...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []listed
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+func TestImportsRunDownward(t *testing.T) {
+	found := 0
+	for _, p := range list(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		allowed, known := imports[name]
+		if !known {
+			t.Errorf("package %s is not in the table of imports", name)
+			continue
+		}
+		found++
+		for _, imported := range p.Imports {
+			if inside, ok := strings.CutPrefix(imported, module); ok && !slices.Contains(allowed, inside) {
+				t.Errorf("%s imports %s, which the table does not allow", name, inside)
+			}
+			for outside, importers := range only {
+				if (imported == outside || strings.HasPrefix(imported, outside+"/")) && !slices.Contains(importers, name) {
+					t.Errorf("%s imports %s, which is for %v alone", name, imported, importers)
+				}
+			}
+		}
+	}
+	if found != len(imports) {
+		t.Errorf("%d packages found, the table has %d", found, len(imports))
+	}
+}
+
+// TestClientLinksNoServer looks at everything that an app which links the client would carry.
+func TestClientLinksNoServer(t *testing.T) {
+	for _, p := range list(t) {
+		if p.ImportPath != module+"client" {
+			continue
+		}
+		for _, dependency := range p.Deps {
+			for _, unwanted := range []string{module + "server", "github.com/redis/", "github.com/labstack/", "github.com/prometheus/"} {
+				if strings.HasPrefix(dependency, unwanted) {
+					t.Errorf("client depends on %s", dependency)
+				}
+			}
+		}
+		return
+	}
+	t.Error("no package client")
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/kith-project/kith/server/redistest"
+)
+
+// asKith makes the test binary be the command kith, so that tests run it as real processes.
+const asKith = "KITH_TEST_RUN_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asKith) != "" {
+		main()
+	}
+	testscript.Main(m, map[string]func(){"kith": main})
+}
+
+// kith returns the command kith with arguments, in a process that ends with the test.
+func kith(t testing.TB, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asKith+"=1")
+	return cmd
+}
+
+// output runs kith and returns its standard output. It fails the test if the exit status is not 0.
+func output(t testing.TB, args ...string) string {
+	t.Helper()
+	cmd := kith(t, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("kith %s: %v\n%s", args[0], err, stderr.String())
+	}
+	return string(out)
+}
+
+// serving is a kith serve process.
+type serving struct {
+	url, dir string
+	cmd      *exec.Cmd
+	log      *lockedBuffer // standard error
+
+	dead chan struct{} // closed when the process has ended
+}
+
+// serve starts kith serve and waits until it has said where it answers.
+func serve(t testing.TB, dir string, args ...string) *serving {
+	t.Helper()
+	cmd := kith(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--dir", dir}, args...)...)
+	s := &serving{dir: dir, cmd: cmd, log: new(lockedBuffer), dead: make(chan struct{})}
+	cmd.Stderr = s.log
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	for s.url == "" && lines.Scan() {
+		if address, ok := strings.CutPrefix(lines.Text(), "serving"); ok {
+			s.url = strings.TrimSpace(address)
+		}
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, stdout)
+		_ = cmd.Wait()
+		close(s.dead)
+	}()
+	if s.url == "" {
+		<-s.dead
+		t.Fatalf("kith serve did not start:\n%s", s.log)
+	}
+	t.Cleanup(s.kill)
+	return s
+}
+
+// kill ends the process as kill -9 does, and waits for its end.
+func (s *serving) kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.dead
+}
+
+// token returns the path of one of the server's trial tokens.
+func (s *serving) token(name string) string { return filepath.Join(s.dir, name+".token") }
+
+// put registers a number over HTTP.
+func (s *serving) put(t testing.TB, number, label string) {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"number": number, "label": label})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := readToken(s.token("register"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequest(http.MethodPut, s.url+"/v1/registrations", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusNoContent {
+		text, _ := io.ReadAll(answer.Body)
+		t.Fatalf("registration answered %s: %s", answer.Status, text)
+	}
+}
+
+// putMany registers numbers with labels made by label, several at a time.
+func (s *serving) putMany(t testing.TB, numbers []string, label func(number string) string) {
+	t.Helper()
+	var wg sync.WaitGroup
+	const workers = 8
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(numbers); i += workers {
+				s.put(t, numbers[i], label(numbers[i]))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// onRedis starts a Redis of its own and kith serve on it.
+func onRedis(t testing.TB) (*serving, *redistest.Server) {
+	t.Helper()
+	store := redistest.Start(t)
+	return serve(t, t.TempDir(), "--redis", store.URL()), store
+}
+
+// decodeResult reads what --json prints.
+func decodeResult(t testing.TB, text string) resultJSON {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	var r resultJSON
+	if err := d.Decode(&r); err != nil {
+		t.Fatalf("not one JSON object: %v\n%s", err, text)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		t.Fatalf("something follows the JSON object:\n%s", text)
+	}
+	return r
+}
+
+// fictional returns n different numbers kept for fiction, from the i-th on.
+func fictional(i, n int) []string {
+	numbers := make([]string, n)
+	for j := range numbers {
+		numbers[j] = sampleUser(i + j)
+	}
+	return numbers
+}
+
+// writeCSV writes an address book of numbers, each with a name of its own, and returns its path.
+func writeCSV(t testing.TB, numbers []string) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("Name,Phone 1 - Value\n")
+	for i, number := range numbers {
+		fmt.Fprintf(&b, "%s,%s\n", contactName(i), number)
+	}
+	path := filepath.Join(t.TempDir(), "contacts.csv")
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func contactName(i int) string { return fmt.Sprintf("Contact Nameson %d", i) }
+
+// lockedBuffer is a buffer that a process writes while a test reads.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// eventually waits until a condition holds. The bound is only there to end a test that has failed.
+func eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !condition(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited a minute for %s", what)
+		}
+	}
+}
