@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/kith-project/kith/server/redistest"
+)
+
+// TestScripts runs the commands as a shell would, by the scripts in testdata.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("TMPDIR", filepath.Join(env.WorkDir, "tmp"))
+			return os.Mkdir(filepath.Join(env.WorkDir, "tmp"), 0o700)
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"server": startServer,
+			"redis":  func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("REDIS", redistest.Start(t).URL()) },
+			"mode":   checkMode,
+		},
+	})
+}
+
+// startServer is the script command "server ARG...": it starts kith serve in the background and sets SERVER to where it
+// answers. The server ends with the script.
+func startServer(ts *testscript.TestScript, _ bool, args []string) {
+	path, err := exec.LookPath("kith")
+	ts.Check(err)
+	cmd := exec.Command(path, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
+	cmd.Dir = ts.Getenv("WORK")
+	cmd.Env = append(os.Environ(), "TMPDIR="+ts.Getenv("TMPDIR"))
+	stdout, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ts.Defer(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		switch name {
+		case "serving":
+			ts.Setenv("SERVER", strings.TrimSpace(value))
+		case "keys":
+			ts.Setenv("KEYS", strings.TrimSpace(value))
+			return
+		}
+	}
+	ts.Fatalf("kith serve %v did not start", args)
+}
+
+// checkMode is the script command "mode 600 FILE...": the files have these permissions.
+func checkMode(ts *testscript.TestScript, _ bool, args []string) {
+	for _, file := range args[1:] {
+		info, err := os.Stat(ts.MkAbs(file))
+		ts.Check(err)
+		if got := strings.TrimLeft(strings.ReplaceAll(info.Mode().Perm().String(), "-", ""), "d"); got != map[string]string{"600": "rw", "700": "rwx"}[args[0]] {
+			ts.Fatalf("%s has mode %s, want %s", file, info.Mode().Perm(), args[0])
+		}
+	}
+}
