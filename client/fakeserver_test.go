@@ -115,9 +115,9 @@ func (s *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var id uint32
 	var route string
-	if r.URL.Path == "/v1/directory" {
+	if _, path, _ := strings.Cut(r.URL.Path, "/v1/"); path == "directory" {
 		s.serveDirectory(w)
-	} else if _, err := fmt.Sscanf(r.URL.Path, "/v1/epochs/%d/%s", &id, &route); err != nil {
+	} else if _, err := fmt.Sscanf(path, "epochs/%d/%s", &id, &route); err != nil {
 		problem(w, http.StatusNotFound, "not-found", "")
 	} else if e := s.epoch(id); e == nil {
 		problem(w, http.StatusNotFound, "unknown-epoch", "")

@@ -187,19 +187,27 @@ func TestSyncPaysOnlyForNewNumbers(t *testing.T) {
 }
 
 func TestSyncPages(t *testing.T) {
-	s := newFakeServer(t, map[string]string{"+14155550000": "first", "+14155551024": "second page", "+14155552499": "last"})
-	s.maxTags = 1000
-	result := mustSync(t, testOptions(s), manyContacts(2500))
-	if len(result.Matches) != 3 || result.Evaluated != 2500 || s.charged != 2500 {
-		t.Errorf("got %d matches, %d evaluated, %d charged; want 3, 2500, 2500", len(result.Matches), result.Evaluated, s.charged)
+	const n, maxElements, maxTags = 2500 / pageScale, 1024 / pageScale, 1000 / pageScale
+	s := newFakeServer(t, map[string]string{"+14155550000": "first page", "+14155550150": "middle", "+14155550249": "last"})
+	s.maxElements, s.maxTags = maxElements, maxTags
+	result := mustSync(t, testOptions(s), manyContacts(n))
+	if len(result.Matches) != 3 || result.Evaluated != n || s.charged != n {
+		t.Errorf("got %d matches, %d evaluated, %d charged; want 3, %d, %d", len(result.Matches), result.Evaluated, s.charged, n, n)
 	}
-	for suffix, want := range map[string][]int{"evaluations": {1024, 1024, 452}, "matches": {1000, 1000, 500}} {
+	for _, tt := range []struct {
+		suffix string
+		size   int
+		want   []int
+	}{
+		{"evaluations", 32, []int{maxElements, maxElements, n - 2*maxElements}},
+		{"matches", 16, []int{maxTags, maxTags, n - 2*maxTags}},
+	} {
 		var got []int
-		for _, r := range s.seen(suffix) {
-			got = append(got, len(r.body)/map[string]int{"evaluations": 32, "matches": 16}[suffix])
+		for _, r := range s.seen(tt.suffix) {
+			got = append(got, len(r.body)/tt.size)
 		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: got pages of %v, want %v", suffix, got, want)
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got pages of %v, want %v", tt.suffix, got, tt.want)
 		}
 	}
 }

@@ -1,0 +1,165 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/kith-project/kith/client"
+	"pgregory.net/rapid"
+)
+
+// A Sync touches the outside world when it loads or saves its state and when it sends a request. Each of these has a
+// point before it takes effect and one after. An interrupter ends a Sync at one of the points.
+type interrupter struct {
+	client.StateStore
+	server *fakeServer
+	way    string
+	cancel context.CancelFunc
+	left   int // points until the interruption; negative: none
+}
+
+var (
+	errKilled = errors.New("killed")
+	errBroken = errors.New("broken")
+)
+
+// interruptions are the ways in which a Sync ends: the process is killed, the app gives up, or the store and the network
+// fail.
+var interruptions = []string{"kill", "cancel", "error"}
+
+// point returns errBroken if the operation has to fail.
+func (i *interrupter) point() error {
+	i.left--
+	if i.left != -1 {
+		return nil
+	}
+	switch i.way {
+	case "kill":
+		panic(errKilled)
+	case "cancel":
+		i.cancel()
+		return nil
+	default:
+		return errBroken
+	}
+}
+
+func (i *interrupter) Load(ctx context.Context) ([]byte, error) {
+	if err := i.point(); err != nil {
+		return nil, err
+	}
+	data, err := i.StateStore.Load(ctx)
+	return data, errors.Join(err, i.point())
+}
+
+func (i *interrupter) Save(ctx context.Context, data []byte) error {
+	if err := errors.Join(i.point(), ctx.Err()); err != nil {
+		return err
+	}
+	return errors.Join(i.StateStore.Save(ctx, data), i.point())
+}
+
+func (i *interrupter) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := i.point(); err != nil {
+		return nil, err
+	}
+	resp, err := i.server.RoundTrip(r)
+	if err := errors.Join(err, i.point(), r.Context().Err()); err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
+
+// sync runs one Sync that ends in the given way at the given point, if it comes so far. It reports whether it did, and
+// what was found if not.
+func (i *interrupter) sync(t testing.TB, way string, point int) (result *client.Result, interrupted bool) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	i.way, i.left, i.cancel = way, point, cancel
+	defer func() {
+		if p := recover(); p != nil && p != errKilled {
+			panic(p)
+		} else if p != nil {
+			interrupted = true
+		}
+	}()
+	o := testOptions(i.server)
+	o.State, o.HTTP = i, i
+	result, err := newClient(t, o).Sync(ctx, client.Contacts(manyContacts(interruptedContacts)))
+	return result, err != nil || i.left < 0
+}
+
+const interruptedContacts = 5
+
+func newInterrupter(t testing.TB) *interrupter {
+	s := newFakeServer(t, map[string]string{"+14155550000": "zero", "+14155550004": "four"})
+	s.maxElements, s.maxTags = 2, 3
+	return &interrupter{StateStore: client.MemoryState(), server: s}
+}
+
+// checkComplete runs a Sync without interruption: it must find everything, and all Syncs together must have paid for each
+// number once.
+func (i *interrupter) checkComplete(t testing.TB) {
+	t.Helper()
+	result, interrupted := i.sync(t, "", -2)
+	if interrupted && result == nil {
+		t.Fatal("a Sync without interruption failed")
+	}
+	if len(result.Matches) != 2 || result.Numbers != interruptedContacts {
+		t.Errorf("got %+v, want 2 matches", result)
+	}
+	if i.server.charged != interruptedContacts {
+		t.Errorf("charged for %d elements, want %d", i.server.charged, interruptedContacts)
+	}
+}
+
+// TestInterruptedAnywhere interrupts a Sync once, in each way, at each point there is.
+func TestInterruptedAnywhere(t *testing.T) {
+	for _, way := range interruptions {
+		points := 0
+		for ; ; points++ {
+			i := newInterrupter(t)
+			if _, interrupted := i.sync(t, way, points); !interrupted {
+				break
+			}
+			t.Run(fmt.Sprintf("%s at %d", way, points), func(t *testing.T) { i.checkComplete(t) })
+		}
+		// One load, two saves for each of three pages, and six requests.
+		if want := 2 * (1 + 6 + 6); points != want {
+			t.Errorf("%s: %d points, want %d: is one not counted?", way, points, want)
+		}
+	}
+}
+
+// TestInterruptedOverAndOver interrupts several Syncs in a row.
+func TestInterruptedOverAndOver(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		i := newInterrupter(t)
+		for range rapid.IntRange(1, 5).Draw(rt, "syncs") {
+			way := rapid.SampledFrom(interruptions).Draw(rt, "way")
+			i.sync(t, way, rapid.IntRange(2, 20).Draw(rt, "point"))
+		}
+		i.checkComplete(t)
+	})
+}
+
+// TestResumeSendsTheSameBytes is what the server's side of the promise depends on.
+func TestResumeSendsTheSameBytes(t *testing.T) {
+	i := newInterrupter(t)
+	const afterFirstAnswer = 2 + 2 + 2 + 1 // load, directory, first save, and the evaluation, whose answer is lost
+	if _, interrupted := i.sync(t, "kill", afterFirstAnswer); !interrupted {
+		t.Fatal("not interrupted")
+	}
+	i.checkComplete(t)
+	sent := i.server.seen("evaluations")
+	first, second := sent[0], sent[1]
+	if string(first.body) != string(second.body) || fmt.Sprint(first.header) != fmt.Sprint(second.header) {
+		t.Error("the resumed request differs")
+	}
+	if len(sent) != 4 { // three pages, one of them twice
+		t.Errorf("sent %d evaluations, want 4", len(sent))
+	}
+}
