@@ -58,6 +58,35 @@ func TestStoredForm(t *testing.T) {
 	})
 }
 
+// TestChangesAreOfVisibility goes from each format to each: a new label, or hidden turned into deleted, is no change that
+// a reader of the stream has to learn.
+func TestChangesAreOfVisibility(t *testing.T) {
+	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+		ctx := context.Background()
+		s := directory.New(rdb, directory.Config{})
+		layout := prepared(t, s)
+		for i, c := range []struct {
+			format directory.Format
+			want   string // the entry that the write adds, if any
+		}{
+			{directory.Hidden, ""}, {directory.Visible, "+"}, {directory.Visible, ""}, {directory.Deleted, "-"},
+			{directory.Deleted, ""}, {directory.Hidden, ""}, {directory.Deleted, ""}, {directory.Visible, "+"},
+			{directory.Hidden, "-"},
+		} {
+			key := fmt.Sprintf("kith:{e%d.p0}:changes", layout.Epoch)
+			before := len(rdb.XRange(ctx, key, "-", "+").Val())
+			apply(t, s, layout, write(tagNumber(1), c.format, uint64(i+1)))
+			added := ""
+			for _, entry := range rdb.XRange(ctx, key, "-", "+").Val()[before:] {
+				added += entry.Values["o"].(string)
+			}
+			if added != c.want {
+				t.Errorf("write %d: got entries %q, want %q", i, added, c.want)
+			}
+		}
+	})
+}
+
 func TestChangesAreTrimmed(t *testing.T) {
 	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{ChangesLength: 100})
