@@ -49,7 +49,8 @@ func accountOf(c echo.Context) string {
 func refuseCredential(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Request().Header
-		if h.Get(echo.HeaderAuthorization) != "" || h.Get(echo.HeaderCookie) != "" {
+		// Not by Get, which sees the first of several alone.
+		if len(h[echo.HeaderAuthorization]) > 0 || len(h[echo.HeaderCookie]) > 0 {
 			return refuse(kindCredential, "")
 		}
 		return next(c)

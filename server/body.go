@@ -8,7 +8,10 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"reflect"
 	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 )
@@ -87,7 +90,11 @@ func unpackJSON(data []byte, name string, size, limit int, excess error) ([]byte
 	for _, text := range values {
 		var err error
 		before := len(packed)
-		if packed, err = encoding.AppendDecode(packed, []byte(text)); err != nil || len(packed)-before != size {
+		// The decoder passes over line breaks, which the length shows.
+		if len(text) == encoding.EncodedLen(size) {
+			packed, err = encoding.AppendDecode(packed, []byte(text))
+		}
+		if err != nil || len(packed)-before != size {
 			return nil, refuse(kindMalformed, "Each of "+name+" is "+strconv.Itoa(size)+" bytes in base64url without padding.")
 		}
 	}
@@ -121,14 +128,42 @@ func readObject(c echo.Context, limit int64, v any) error {
 	return decodeJSON(data, v)
 }
 
-// decodeJSON decodes one JSON object without unknown members and with nothing after it. Its errors say what kind of
-// mistake was made, and quote nothing.
+// member is an optional member of a JSON object. It refuses null, which a pointer would take for absence, and being
+// given twice: neither must leave someone visible who was to be hidden.
+type member[T any] struct {
+	given bool
+	value T
+}
+
+var errTwice = errors.New("server: a member is given twice")
+
+// UnmarshalJSON decodes a value of type T.
+func (m *member[T]) UnmarshalJSON(data []byte) error {
+	if m.given {
+		return errTwice
+	}
+	if string(data) == "null" {
+		return &json.UnmarshalTypeError{Value: "null", Type: reflect.TypeFor[T]()}
+	}
+	m.given = true
+	return json.Unmarshal(data, &m.value)
+}
+
+// decodeJSON decodes one JSON object without unknown members and with nothing after it. Text that is not Unicode is
+// refused: encoding/json would put U+FFFD in its place, and what is stored would not be what was sent. Its errors say
+// what kind of mistake was made, and quote nothing.
 func decodeJSON(data []byte, v any) error {
+	if !utf8.Valid(data) || hasLoneSurrogate(data) {
+		return refuse(kindMalformed, "The body is not UTF-8, or escapes half of a surrogate pair.")
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
 		if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			return refuse(kindMalformed, "A member of the JSON object has a wrong type.")
+		}
+		if errors.Is(err, errTwice) {
+			return refuse(kindMalformed, "The JSON object has a member twice.")
 		}
 		if _, ok := errors.AsType[*json.SyntaxError](err); ok || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 			return refuse(kindMalformed, "The body is not JSON.")
@@ -141,6 +176,40 @@ func decodeJSON(data []byte, v any) error {
 	return nil
 }
 
+// hasLoneSurrogate reports whether JSON text escapes a surrogate, \ud800 to \udfff, without the other half of its pair.
+func hasLoneSurrogate(data []byte) bool {
+	for i := 0; i < len(data); i++ {
+		if data[i] != '\\' {
+			continue
+		}
+		r := escaped(data[i:])
+		switch {
+		case !utf16.IsSurrogate(r):
+			i++ // the escaped character, which may be another backslash
+		case utf16.DecodeRune(r, escaped(data[min(i+escapeSize, len(data)):])) == utf8.RuneError:
+			return true
+		default:
+			i += 2*escapeSize - 1
+		}
+	}
+	return false
+}
+
+// escapeSize is the length of an escape such as \ud83d.
+const escapeSize = 6
+
+// escaped returns the code unit of an escape such as \ud83d that data begins with, or -1.
+func escaped(data []byte) rune {
+	if len(data) < escapeSize || data[0] != '\\' || data[1] != 'u' {
+		return -1
+	}
+	unit, err := strconv.ParseUint(string(data[2:escapeSize]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(unit)
+}
+
 // readBody reads at most limit bytes. A length that is declared larger is refused before any of it is read, with an
 // *http.MaxBytesError like one that turns out to be; other failures are the client's.
 func readBody(c echo.Context, limit int64) ([]byte, error) {
@@ -151,7 +220,8 @@ func readBody(c echo.Context, limit int64) ([]byte, error) {
 	if r.Header.Get(echo.HeaderContentEncoding) != "" {
 		return nil, refuse(kindMediaType, "Compressed bodies are not taken.")
 	}
-	body := http.MaxBytesReader(c.Response(), r.Body, limit)
+	// Not around Echo's writer, which would hide from net/http that the connection is to be closed.
+	body := http.MaxBytesReader(c.Response().Writer, r.Body, limit)
 	var buf bytes.Buffer
 	if r.ContentLength > 0 {
 		buf.Grow(int(r.ContentLength) + bytes.MinRead)

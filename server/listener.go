@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -25,12 +26,22 @@ type Timeouts struct {
 // DefaultTimeouts are the timeouts where none are configured.
 var DefaultTimeouts = Timeouts{Header: 5 * time.Second, Read: 15 * time.Second, Write: 30 * time.Second, Idle: 60 * time.Second}
 
+// withDefaults returns the timeouts with those of DefaultTimeouts in place of zeros, which net/http takes for no bound.
+func (t Timeouts) withDefaults() Timeouts {
+	return Timeouts{
+		Header: cmp.Or(t.Header, DefaultTimeouts.Header),
+		Read:   cmp.Or(t.Read, DefaultTimeouts.Read),
+		Write:  cmp.Or(t.Write, DefaultTimeouts.Write),
+		Idle:   cmp.Or(t.Idle, DefaultTimeouts.Idle),
+	}
+}
+
 // Listener is an address with what answers there.
 type Listener struct {
 	net.Listener
 	Handler http.Handler
 	TLS     *tls.Config // nil for plain HTTP, as behind a proxy on the same machine
-	// Timeouts default to DefaultTimeouts.
+	// Timeouts default to DefaultTimeouts, each by itself.
 	Timeouts Timeouts
 }
 
@@ -62,10 +73,7 @@ func (s *Server) Run(ctx context.Context, grace time.Duration, listeners ...List
 }
 
 func newHTTPServer(l Listener) *http.Server {
-	t := l.Timeouts
-	if t == (Timeouts{}) {
-		t = DefaultTimeouts
-	}
+	t := l.Timeouts.withDefaults()
 	return &http.Server{
 		Handler: l.Handler, TLSConfig: l.TLS,
 		ReadHeaderTimeout: t.Header, ReadTimeout: t.Read, WriteTimeout: t.Write, IdleTimeout: t.Idle,

@@ -5,7 +5,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
+	"runtime"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -48,7 +49,7 @@ func observe(logger *slog.Logger, metrics *Metrics) echo.MiddlewareFunc {
 			}
 			took := time.Since(started)
 			route := routeOf(c)
-			metrics.request(route, c.Request().Method, c.Response().Status, took)
+			metrics.request(route, methodOf(c), c.Response().Status, took)
 			attrs := []slog.Attr{
 				slog.String("id", c.Response().Header().Get(headerID)), slog.String("method", methodOf(c)),
 				slog.String("route", route), slog.Int("status", c.Response().Status), slog.Duration("took", took),
@@ -112,11 +113,27 @@ func recoverPanic(logger *slog.Logger) echo.MiddlewareFunc {
 		return func(c echo.Context) (err error) {
 			defer func() {
 				if v := recover(); v != nil {
-					logger.Error("panic", "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+					logger.Error("panic", "type", fmt.Sprintf("%T", v), "stack", callers())
 					err = &refusal{kind: kindInternal, cause: errPanic}
 				}
 			}()
 			return next(c)
+		}
+	}
+}
+
+// callers returns the functions on the stack of a panic with their lines, one a line. debug.Stack would show their
+// arguments too, and so the bytes of a tag or a key that is passed by value.
+func callers() string {
+	pcs := make([]uintptr, 64)
+	const skipped = 3 // runtime.Callers, this function and the deferred one
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(skipped, pcs)])
+	var text strings.Builder
+	for {
+		frame, more := frames.Next()
+		fmt.Fprintf(&text, "%s:%d\n", frame.Function, frame.Line)
+		if !more {
+			return text.String()
 		}
 	}
 }

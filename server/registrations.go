@@ -21,17 +21,17 @@ const (
 
 // putRegistrationBody is the body of PUT /v1/registrations.
 type putRegistrationBody struct {
-	Number       string `json:"number"`
-	Label        string `json:"label"`
-	Version      *int64 `json:"version"`
-	Discoverable *bool  `json:"discoverable"` // default true
+	Number       member[string] `json:"number"`
+	Label        member[string] `json:"label"`
+	Version      member[int64]  `json:"version"`
+	Discoverable member[bool]   `json:"discoverable"` // default true
 }
 
 // deleteRegistrationBody is the body of DELETE /v1/registrations.
 type deleteRegistrationBody struct {
-	Number  string  `json:"number"`
-	Label   *string `json:"label"` // if given, delete only if it is the one registered
-	Version *int64  `json:"version"`
+	Number  member[string] `json:"number"`
+	Label   member[string] `json:"label"` // if given, delete only if it is the one registered
+	Version member[int64]  `json:"version"`
 }
 
 // putRegistration answers PUT /v1/registrations: registers a number, or hides it.
@@ -40,7 +40,7 @@ func (s *Server) putRegistration(c echo.Context) error {
 	if err := readObject(c, maxRegistration, &body); err != nil {
 		return err
 	}
-	number, err := e164(body.Number)
+	number, err := e164(body.Number.value)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,8 @@ func (s *Server) putRegistration(c echo.Context) error {
 		return err
 	}
 	return applied(c)(s.Registry.Put(c.Request().Context(), registry.Registration{
-		Number: number, Label: body.Label, Version: version, Hidden: body.Discoverable != nil && !*body.Discoverable,
+		Number: number, Label: body.Label.value, Version: version,
+		Hidden: body.Discoverable.given && !body.Discoverable.value,
 	}))
 }
 
@@ -59,7 +60,7 @@ func (s *Server) deleteRegistration(c echo.Context) error {
 	if err := readObject(c, maxRegistration, &body); err != nil {
 		return err
 	}
-	number, err := e164(body.Number)
+	number, err := e164(body.Number.value)
 	if err != nil {
 		return err
 	}
@@ -67,9 +68,11 @@ func (s *Server) deleteRegistration(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return applied(c)(s.Registry.Delete(c.Request().Context(), registry.Deletion{
-		Number: number, Label: body.Label, Version: version,
-	}))
+	deletion := registry.Deletion{Number: number, Version: version}
+	if body.Label.given {
+		deletion.Label = &body.Label.value
+	}
+	return applied(c)(s.Registry.Delete(c.Request().Context(), deletion))
 }
 
 // applied answers a write.
@@ -100,12 +103,12 @@ func e164(text string) (string, error) {
 }
 
 // versionOf returns an optional version, 0 for none.
-func versionOf(v *int64) (uint64, error) {
-	if v == nil {
+func versionOf(v member[int64]) (uint64, error) {
+	if !v.given {
 		return 0, nil
 	}
-	if *v < 1 || *v >= directory.VersionEnd {
+	if v.value < 1 || v.value >= directory.VersionEnd {
 		return 0, refuse(kindVersion, "")
 	}
-	return uint64(*v), nil
+	return uint64(v.value), nil
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"io"
@@ -55,6 +56,16 @@ type Limits struct {
 // DefaultLimits are the limits where none are configured.
 var DefaultLimits = Limits{MaxElements: 1024, MaxTags: 4096, MaxPrefixes: 4096, MaxLabelPrefixes: 256}
 
+// withDefaults returns the limits with those of DefaultLimits in place of zeros, by which nothing would be let through.
+func (l Limits) withDefaults() Limits {
+	return Limits{
+		MaxElements:      cmp.Or(l.MaxElements, DefaultLimits.MaxElements),
+		MaxTags:          cmp.Or(l.MaxTags, DefaultLimits.MaxTags),
+		MaxPrefixes:      cmp.Or(l.MaxPrefixes, DefaultLimits.MaxPrefixes),
+		MaxLabelPrefixes: cmp.Or(l.MaxLabelPrefixes, DefaultLimits.MaxLabelPrefixes),
+	}
+}
+
 // Config is what a Server is made of. All fields but Logger, Limits and Rand are required.
 type Config struct {
 	Keyring   Keyring
@@ -64,7 +75,7 @@ type Config struct {
 	Verifier  Verifier
 	Metrics   *Metrics
 	Logger    *slog.Logger // default: nothing is logged
-	Limits    Limits       // default: DefaultLimits
+	Limits    Limits       // default: DefaultLimits, for each that is 0
 	Rand      io.Reader    // of proof nonces; default crypto/rand.Reader. Anything else reveals the private key.
 }
 
@@ -80,9 +91,7 @@ func New(config Config) *Server {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	if config.Limits == (Limits{}) {
-		config.Limits = DefaultLimits
-	}
+	config.Limits = config.Limits.withDefaults()
 	if config.Rand == nil {
 		config.Rand = rand.Reader
 	}
