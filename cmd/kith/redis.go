@@ -13,6 +13,9 @@ import (
 const (
 	redisDialTimeout = 2 * time.Second
 	redisIOTimeout   = 3 * time.Second
+	// Each of the client's own retries dials again: few of them, so that a store that is away is a quick 503.
+	redisRetries     = 2
+	redisDialRetries = 1
 )
 
 // connectRedis returns a client for a Redis URL. It does not connect yet. Its error does not quote the URL, which may
@@ -25,7 +28,7 @@ func connectRedis(url string, cluster bool) (redis.UniversalClient, error) {
 			return nil, bad
 		}
 		o.DialTimeout, o.ReadTimeout, o.WriteTimeout = redisDialTimeout, redisIOTimeout, redisIOTimeout
-		o.ContextTimeoutEnabled = true
+		o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = redisRetries, redisDialRetries, true
 		return redis.NewClusterClient(o), nil
 	}
 	o, err := redis.ParseURL(url)
@@ -33,7 +36,7 @@ func connectRedis(url string, cluster bool) (redis.UniversalClient, error) {
 		return nil, bad
 	}
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = redisDialTimeout, redisIOTimeout, redisIOTimeout
-	o.ContextTimeoutEnabled = true
+	o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = redisRetries, redisDialRetries, true
 	return redis.NewClient(o), nil
 }
 

@@ -103,7 +103,7 @@ func (s *Store) applyCall(layout Layout, generation uint64, writes []Write, q *p
 			keyIndex[bucket] = index
 		}
 		c.args = append(c.args, index, w.Tag[:], decimal(uint64(w.Format)), decimal(w.Version),
-			w.body(), decimal(w.Since), w.Expect)
+			w.body(), decimal(w.Since), w.expect())
 	}
 	return c
 }
@@ -147,6 +147,14 @@ func (w *Write) body() []byte {
 	}
 	b := make([]byte, 0, crypto.WrappedSize+crypto.SealedLabelSize)
 	return append(append(b, w.Wrapped[:]...), w.Label[:]...)
+}
+
+// expect returns the argument of apply.lua for what the write was decided on.
+func (w *Write) expect() []byte {
+	if w.ExpectNone {
+		return expectNone
+	}
+	return w.Expect
 }
 
 func decimal(n uint64) string {

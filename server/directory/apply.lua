@@ -17,7 +17,7 @@
 --   version   decimal; 0 to have one assigned
 --   body      wrapped element, 32 bytes; for format 1 followed by the sealed label, 76 bytes
 --   since     for formats 2 and 3: time in ms, decimal, 0 for the server's clock
---   expect    the stored value that the write was decided on; empty for any
+--   expect    the stored value that the write was decided on; empty for any, and - for none
 --
 -- Returns {'INCOMPLETE'} if there is no meta hash and {'STALE'} if it has seen a higher generation, and then writes
 -- nothing. Otherwise {'OK', result, version, result, version, ...} in the order of the writes: a result as below, and the
@@ -106,7 +106,11 @@ local function decide(bucket, tag, format, version, body, since, expect)
   if version ~= 0 and version == old and format == stored_format then
     return APPLIED, old
   end
-  if expect ~= '' and stored ~= expect then
+  if expect == '-' then
+    if stored then
+      return CONFLICT, old
+    end
+  elseif expect ~= '' and stored ~= expect then
     return CONFLICT, old
   end
   -- Without its version nothing can be ordered against a malformed value. Who has seen it may replace it.

@@ -160,6 +160,32 @@ func TestExpect(t *testing.T) {
 	})
 }
 
+func TestExpectNone(t *testing.T) {
+	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+		s := directory.New(rdb, directory.Config{})
+		layout := prepared(t, s)
+		absent := func(w directory.Write) directory.Write {
+			w.ExpectNone = true
+			return w
+		}
+		for _, c := range []struct {
+			name  string
+			write directory.Write
+			want  directory.Outcome
+		}{
+			{"nothing stored", absent(write(tagNumber(1), directory.Deleted, 5)), directory.Outcome{Result: directory.Applied, Version: 5}},
+			{"the same again", absent(write(tagNumber(1), directory.Deleted, 5)), directory.Outcome{Result: directory.Applied, Version: 5}},
+			{"a tombstone", absent(write(tagNumber(1), directory.Deleted, 6)), directory.Outcome{Result: directory.Conflict, Version: 5}},
+			{"visible", write(tagNumber(2), directory.Visible, 5), directory.Outcome{Result: directory.Applied, Version: 5}},
+			{"no longer absent", absent(write(tagNumber(2), directory.Deleted, 0)), directory.Outcome{Result: directory.Conflict, Version: 5}},
+		} {
+			if got := apply(t, s, layout, c.write)[0]; got != c.want {
+				t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+			}
+		}
+	})
+}
+
 func TestApplyManyWritesOfOnePartition(t *testing.T) {
 	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{})

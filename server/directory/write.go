@@ -28,7 +28,13 @@ type Write struct {
 	// Expect, if not empty, is the stored value that the write was decided on, as Get returned it. If another is stored,
 	// or none, nothing is written and the result is Conflict. This is also the way to replace a malformed value.
 	Expect []byte
+	// ExpectNone is the same for a write that was decided on there being no record: if there is one, nothing is written
+	// and the result is Conflict. Expect is ignored then.
+	ExpectNone bool
 }
+
+// expectNone is what apply.lua takes for ExpectNone. No record is as short.
+var expectNone = []byte("-")
 
 // validate returns ErrRecord if the write cannot be stored.
 func (w *Write) validate() error {

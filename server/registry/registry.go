@@ -149,7 +149,7 @@ func (r *Registry) writeEpoch(ctx context.Context, generation uint64, e *keyring
 		return directory.Outcome{}, err
 	}
 	if c.onlyLabel != nil {
-		if w.Expect, err = r.expect(ctx, e, w.Tag, labelKey, *c.onlyLabel); err != nil {
+		if err := r.condition(ctx, e, &w, labelKey, *c.onlyLabel); err != nil {
 			return directory.Outcome{}, err
 		}
 	}
@@ -184,25 +184,27 @@ func prepare(e *keyring.Epoch, c change) (directory.Write, crypto.LabelKey, erro
 	return w, labelKey, nil
 }
 
-// expect returns the stored value on which a deletion with a label is decided, nil if there is none. A tombstone has no
-// label that could be another's. It returns ErrLabelMismatch if the label registered is not the one given.
-func (r *Registry) expect(ctx context.Context, e *keyring.Epoch, tag crypto.Tag, key crypto.LabelKey, label string) ([]byte, error) {
-	record, raw, err := r.store.Get(ctx, e.Layout, tag)
+// condition makes a deletion depend on the record as it is stored now, if that has the label given or none. A tombstone
+// has no label that could be another's. It returns ErrLabelMismatch if another label is registered.
+func (r *Registry) condition(ctx context.Context, e *keyring.Epoch, w *directory.Write, key crypto.LabelKey, label string) error {
+	record, raw, err := r.store.Get(ctx, e.Layout, w.Tag)
 	if errors.Is(err, directory.ErrNotFound) {
-		return nil, nil
+		w.ExpectNone = true
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
+	w.Expect = raw
 	if record.Format != directory.Visible {
-		return raw, nil
+		return nil
 	}
-	stored, err := key.Open(tag, record.Label)
+	stored, err := key.Open(w.Tag, record.Label)
 	if err != nil {
-		return nil, directory.ErrRecord
+		return directory.ErrRecord
 	}
 	if stored != label {
-		return nil, ErrLabelMismatch
+		return ErrLabelMismatch
 	}
-	return raw, nil
+	return nil
 }
