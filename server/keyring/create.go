@@ -95,6 +95,9 @@ func activateFirst(ctx context.Context, rdb redis.UniversalClient, master Master
 		return ErrRecord
 	}
 	if err := partitions.Prepare(ctx, staged.Layout, snapshot.Generation); err != nil {
+		if errors.Is(err, directory.ErrStale) && changedSince(ctx, rdb, snapshot) {
+			return ErrChanged // another server made it active, and registrations came already
+		}
 		return err
 	}
 	active := *staged
@@ -104,6 +107,12 @@ func activateFirst(ctx context.Context, rdb redis.UniversalClient, master Master
 		return err
 	}
 	return swap(ctx, rdb, snapshot.Generation, epochField(firstEpoch), sealed)
+}
+
+// changedSince reports whether the store is known to hold another keyring than the snapshot.
+func changedSince(ctx context.Context, rdb redis.UniversalClient, snapshot *Snapshot) bool {
+	head, err := readHead(ctx, rdb)
+	return err == nil && head != snapshot.head()
 }
 
 func epochField(id uint32) string { return fmt.Sprintf("%s%d", prefixEpoch, id) }

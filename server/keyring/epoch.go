@@ -37,6 +37,17 @@ type Epoch struct {
 	Created time.Time
 }
 
+// known reports whether s is one of the states above. An epoch in another one was written by a later version of Kith,
+// and leaving it out would make a directory that lacks its registrations.
+func (s State) known() bool {
+	switch s {
+	case StateStaged, StateActive, StateDraining, StateRetired, StateAborted:
+		return true
+	default:
+		return false
+	}
+}
+
 // Written reports whether registrations go to this epoch.
 func (e *Epoch) Written() bool {
 	return e.State == StateStaged || e.State == StateActive || e.State == StateDraining
@@ -86,7 +97,7 @@ func (e *Epoch) seal(rand io.Reader, master MasterKey) ([]byte, error) {
 // the private key is ErrRecord too.
 func openEpoch(id uint32, data []byte, master MasterKey) (*Epoch, error) {
 	var r record
-	if err := json.Unmarshal(data, &r); err != nil || r.Format != recordFormat || r.Suite != voprf.Suite || r.ID != id {
+	if err := json.Unmarshal(data, &r); err != nil || r.Format != recordFormat || r.Suite != voprf.Suite || r.ID != id || !r.State.known() {
 		return nil, ErrRecord
 	}
 	private, err := master.open(privatePurpose(id), r.PrivateKey)

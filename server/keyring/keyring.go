@@ -3,6 +3,8 @@ package keyring
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -29,13 +31,18 @@ type Keyring struct {
 	master MasterKey
 	now    func() time.Time
 
-	loading sync.Mutex // held while the store is read, so that a crowd causes one read
+	loading sync.Mutex // held while the store is read, so that a crowd causes one read; guards the next two
+	tried   time.Time  // when the last read of all of it began
+	result  error      // what it ended with
 
 	mu      sync.Mutex // guards what follows
 	current *Snapshot
 	read    time.Time // when current was last known to be the store's
 	err     error     // why it no longer is, or nil
 }
+
+// Format prints a placeholder for every verb: fmt does not ask the master key in a field that is not exported.
+func (k *Keyring) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[keyring]") }
 
 // Open reads the keyring. It returns ErrNone if there is none (see Create), ErrMasterKey if it was sealed under another
 // master key, ErrSealed or ErrRecord if it can not be read, and ErrUnavailable.
@@ -62,9 +69,9 @@ func (k *Keyring) Current() (*Snapshot, error) {
 	}
 }
 
-// Epoch returns the epoch of this id and the generation under which it was found. An id that is not known is looked up
-// in the store first, since another server may have made it a moment ago; then it is ErrUnknownEpoch. Other errors are
-// those of Current.
+// Epoch returns the epoch of this id and the keyring in which it was found. An id that is not known is looked up in the
+// store first, since another server may have made it a moment ago, unless the store was read within the last 100 ms; then
+// it is ErrUnknownEpoch. Other errors are those of Open and Current.
 func (k *Keyring) Epoch(ctx context.Context, id uint32) (*Epoch, *Snapshot, error) {
 	snapshot, err := k.Current()
 	if err != nil {
@@ -88,7 +95,8 @@ func (k *Keyring) Epoch(ctx context.Context, id uint32) (*Epoch, *Snapshot, erro
 // Reload reads the keyring from the store at once. It returns the errors of Open.
 func (k *Keyring) Reload(ctx context.Context) error { return k.reloadSince(ctx, k.now()) }
 
-// reloadSince reads the keyring unless it was read after the time given.
+// reloadSince reads the keyring unless it was read after the time given. Calls that waited for a read of another take its
+// outcome, a failure too: with the store away each would otherwise wait for a timeout of its own, one after another.
 func (k *Keyring) reloadSince(ctx context.Context, since time.Time) error {
 	k.loading.Lock()
 	defer k.loading.Unlock()
@@ -98,16 +106,21 @@ func (k *Keyring) reloadSince(ctx context.Context, since time.Time) error {
 	if fresh {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	if k.result != nil && k.tried.After(since) {
+		return k.result
+	}
+	// Others wait for this read, so that it does not end with the request that caused it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 	defer cancel()
 	// The time before the read: what it returns is at least as new.
-	started := k.now()
+	k.tried = k.now()
 	snapshot, err := read(ctx, k.rdb, k.master)
-	k.settle(snapshot, started, err)
+	k.result = err
+	k.settle(snapshot, k.tried, err)
 	return err
 }
 
-// Follow keeps the keyring current until ctx ends, reading the generation every second and the rest when it changed.
+// Follow keeps the keyring current until ctx ends, reading its head every second and the rest when that changed.
 func (k *Keyring) Follow(ctx context.Context) {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
@@ -126,9 +139,9 @@ func (k *Keyring) poll(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	started := k.now()
-	generation, err := readGeneration(ctx, k.rdb)
+	head, err := readHead(ctx, k.rdb)
 	k.mu.Lock()
-	unchanged := err == nil && k.err == nil && k.current.Generation == generation
+	unchanged := err == nil && k.err == nil && k.current.head() == head
 	k.mu.Unlock()
 	if err == nil && !unchanged {
 		_ = k.Reload(ctx) // the outcome is in the keyring
@@ -145,7 +158,8 @@ func (k *Keyring) settle(snapshot *Snapshot, started time.Time, err error) {
 	if err != nil {
 		return
 	}
-	if snapshot != nil && (k.current == nil || snapshot.Generation >= k.current.Generation) {
+	// A lower generation is an older state of the same keyring, or another keyring, made after the store lost this one.
+	if snapshot != nil && (k.current == nil || snapshot.Generation >= k.current.Generation || snapshot.account != k.current.account) {
 		k.current = snapshot
 	}
 	if started.After(k.read) {

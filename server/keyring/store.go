@@ -45,7 +45,20 @@ type Snapshot struct {
 	Epochs     []*Epoch // by id, ascending
 	// AccountKey is the key under which account ids are hashed, 32 bytes.
 	AccountKey secret.Value
+	// account is AccountKey as sealed in the store.
+	account string
 }
+
+// head is what shows that the keyring has changed.
+type head struct {
+	generation uint64
+	// account is the sealed account key. No two keyrings have the same, so it tells from this one another keyring of the
+	// same generation, made after the store had lost its data.
+	account string
+}
+
+// head returns the head under which the snapshot was stored.
+func (s *Snapshot) head() head { return head{s.Generation, s.account} }
 
 // Active returns the epoch that devices use, or nil while there is none.
 func (s *Snapshot) Active() *Epoch {
@@ -83,7 +96,8 @@ func read(ctx context.Context, rdb redis.UniversalClient, master MasterKey) (*Sn
 	if s.Generation, err = strconv.ParseUint(fields[fieldGeneration], 10, 53); err != nil {
 		return nil, ErrRecord
 	}
-	if s.AccountKey, err = master.open(accountKeyPurpose, []byte(fields[fieldAccountKey])); err != nil {
+	s.account = fields[fieldAccountKey]
+	if s.AccountKey, err = master.open(accountKeyPurpose, []byte(s.account)); err != nil {
 		return nil, err
 	}
 	for field, value := range fields {
@@ -92,7 +106,7 @@ func read(ctx context.Context, rdb redis.UniversalClient, master MasterKey) (*Sn
 			continue
 		}
 		id, err := strconv.ParseUint(number, 10, 32)
-		if err != nil {
+		if err != nil || field != epochField(uint32(id)) { // "epoch:01" would be a second epoch 1
 			return nil, ErrRecord
 		}
 		e, err := openEpoch(uint32(id), []byte(value), master)
@@ -105,20 +119,22 @@ func read(ctx context.Context, rdb redis.UniversalClient, master MasterKey) (*Sn
 	return s, nil
 }
 
-// readGeneration returns the generation alone, or ErrNone, ErrRecord or ErrUnavailable.
-func readGeneration(ctx context.Context, rdb redis.UniversalClient) (uint64, error) {
-	text, err := rdb.HGet(ctx, redisKey, fieldGeneration).Result()
-	if errors.Is(err, redis.Nil) {
-		return 0, ErrNone
-	}
+// readHead returns the head alone, or ErrNone, ErrRecord or ErrUnavailable.
+func readHead(ctx context.Context, rdb redis.UniversalClient) (head, error) {
+	values, err := rdb.HMGet(ctx, redisKey, fieldGeneration, fieldAccountKey).Result()
 	if err != nil {
-		return 0, ErrUnavailable
+		return head{}, ErrUnavailable
+	}
+	text, ok := values[0].(string)
+	if !ok {
+		return head{}, ErrNone
 	}
 	generation, err := strconv.ParseUint(text, 10, 53)
 	if err != nil {
-		return 0, ErrRecord
+		return head{}, ErrRecord
 	}
-	return generation, nil
+	account, _ := values[1].(string)
+	return head{generation, account}, nil
 }
 
 // swap sets fields (field, value, ...) and the next generation if the present one is expected, 0 for no keyring. It
