@@ -61,7 +61,7 @@ func newStack(t testing.TB, changes ...func(*server.Config)) *stack {
 	s := &stack{redis: redistest.Start(t, redistest.AppendFsync("no")), log: new(logBuffer)}
 	options := s.redis.Options()
 	options.ContextTimeoutEnabled = true
-	options.MaxRetries = -1
+	options.MaxRetries, options.DialerRetries = -1, 1
 	options.ReadTimeout = time.Second
 	s.rdb = redis.NewClient(options)
 	t.Cleanup(func() { _ = s.rdb.Close() })

@@ -222,7 +222,10 @@ func TestCreateRefusesALayout(t *testing.T) {
 func TestStoreAwayIsAnError(t *testing.T) {
 	ctx := context.Background()
 	s := redistest.Start(t)
-	rdb, master := s.Client(), newMaster(t)
+	options := s.Options()
+	options.MaxRetries, options.DialerRetries = -1, 1
+	rdb, master := redis.NewClient(options), newMaster(t)
+	defer rdb.Close()
 	s.Kill()
 	if _, err := keyring.Open(ctx, rdb, master); err != keyring.ErrUnavailable {
 		t.Errorf("Open: got %v, want ErrUnavailable", err)

@@ -69,7 +69,7 @@ func newBench(t *testing.T) *bench {
 	b.client = b.redis.Client()
 	options := b.redis.Options()
 	options.ContextTimeoutEnabled = true
-	options.MaxRetries = -1
+	options.MaxRetries, options.DialerRetries = -1, 1
 	options.ReadTimeout = time.Second
 	rdb := redis.NewClient(options)
 	t.Cleanup(func() { _ = rdb.Close() })

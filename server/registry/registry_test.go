@@ -69,7 +69,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{redis: redistest.Start(t, redistest.AppendFsync("no")), keys: new(keys)}
 	options := w.redis.Options()
-	options.MaxRetries = -1
+	options.MaxRetries, options.DialerRetries = -1, 1
 	w.rdb = redis.NewClient(options)
 	t.Cleanup(func() { _ = w.rdb.Close() })
 	w.store = directory.New(w.rdb, directory.Config{})
