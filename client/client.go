@@ -39,8 +39,8 @@ func New(o Options) (*Client, error) {
 //   - ErrAnswer, ErrNoEpoch, ErrMode, *IncompatibleError: this is not a server for this client;
 //   - ErrState, ErrStateInUse, and the errors of the state store, the token source and the address book.
 //
-// What was paid for before an error is kept, and the next Sync goes on from there. Syncs of one Client run one after the
-// other; of other Clients on the same store, FileState lets only one run and the others return ErrStateInUse.
+// What was paid for before an error is kept, and the next Sync goes on from there. Syncs of one Client run one after
+// the other; of other Clients on the same store, FileState lets only one run and the others return ErrStateInUse.
 func (c *Client) Sync(ctx context.Context, addressBook AddressBook) (*Result, error) {
 	unlock, err := c.lock(ctx)
 	if err != nil {

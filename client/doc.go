@@ -14,24 +14,25 @@
 //
 // # State
 //
-// Evaluations cost quota, so the app keeps their results in a [StateStore], and the next Sync pays only for numbers that
-// are new to it. Before a request is sent, its blinds and Idempotency-Key are saved; a Sync that was interrupted at any
-// point, by a killed process too, is completed by the next one with the same bytes under the same key, and nothing is
-// paid twice. The state holds the numbers of the address book and the secrets N that make tags of them. It belongs where
-// the address book itself is kept: on the device, outside of backups that others can read. Delete it to forget it
-// all, at the price of paying again.
+// Evaluations cost quota, so the app keeps their results in a [StateStore], and the next Sync pays only for numbers
+// that are new to it. Before a request is sent, its blinds and Idempotency-Key are saved; a Sync that was interrupted
+// at any point, by a killed process too, is completed by the next one with the same bytes under the same key, and
+// nothing is paid twice. The state holds the numbers of the address book and the secrets N that make tags of them. It
+// belongs where the address book itself is kept: on the device, outside of backups that others can read. Delete it to
+// forget it all, at the price of paying again.
 //
 // # Failures
 //
 // Network errors and answers 429, 500, 502, 503 and 504 are tried again, as long as Retry-After stays below
 // Options.MaxWait; beyond that, Sync returns the [*ProblemError], whose RetryAfter tells the app when to call Sync
 // again. An answer whose proof does not hold, or a public key that changed, ends the Sync before it is used. No error
-// of this package contains a number, a name, a token, an element or a body.
+// of this package contains a number, a name, a token, an element or a body; those of the app's own store, token source
+// and address book are passed on as they are.
 //
 // # What is left out
 //
-// Lookup modes bucket and snapshot, the key log, and migration windows between epochs: they have their places, behind the
-// lookup interface and in directory.go. Nothing here runs in the background: the app decides when to call Sync.
+// Lookup modes bucket and snapshot, the key log, and migration windows between epochs: they have their places, behind
+// the lookup interface and in directory.go. Nothing here runs in the background: the app decides when to call Sync.
 //
 // # Timing
 //

@@ -16,8 +16,8 @@ import (
 // interrupted Sync can leave behind; more than a few are a server that refuses everything.
 const maxRefusals = 3
 
-// evaluate brings r.epoch.known to cover all candidates of the book: first what is pending from an interrupted Sync, then
-// pages of what is missing. What is left to do follows from the state alone, which is saved before each request
+// evaluate brings r.epoch.known to cover all candidates of the book: first what is pending from an interrupted Sync,
+// then pages of what is missing. What is left to do follows from the state alone, which is saved before each request
 // and after each answer.
 func (r *run) evaluate(ctx context.Context) error {
 	done := 0
@@ -38,9 +38,7 @@ func (r *run) evaluate(ctx context.Context) error {
 			return err
 		}
 		done += n
-		if n > 0 {
-			report()
-		}
+		report()
 	}
 }
 

@@ -73,8 +73,8 @@ func (l *exactLookup) findPage(ctx context.Context, epoch uint32, tags []crypto.
 	return decodeMatches(answer, tags)
 }
 
-// decodeMatches decodes matches, 92 bytes each. It returns ErrAnswer for a wrong length, a tag that is not in asked, and
-// a tag that comes twice.
+// decodeMatches decodes matches, 92 bytes each. It returns ErrAnswer for a wrong length, a tag that is not in asked,
+// and a tag that comes twice.
 func decodeMatches(answer []byte, asked []crypto.Tag) ([]sealedMatch, error) {
 	if len(answer)%matchSize != 0 {
 		return nil, fmt.Errorf("%w: matches of a wrong length", ErrAnswer)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kith-project/kith/client"
 	"github.com/kith-project/kith/crypto/voprf"
+	"github.com/kith-project/kith/normalize"
 )
 
 // syncError returns the error of a Sync of three contacts that has to fail.
@@ -87,6 +88,10 @@ func TestSyncRefusesServers(t *testing.T) {
 			o.PublicKey = other.PublicKey().Bytes()
 		}, client.ErrKeyChanged, 1},
 		{"captive portal", instead("directory", page), client.ErrAnswer, 1},
+		{"directory of another media type", instead("directory", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain")
+			fmt.Fprintf(w, `{"suite":%q,"mode":1,"profile":%q,"limits":{"max_elements":1}}`, voprf.Suite, normalize.Profile)
+		}), client.ErrAnswer, 1},
 		{"redirect of the directory", instead("directory", moved), client.ErrAnswer, 1},
 
 		{"wrong proof", onRoute("evaluations", func(body []byte) []byte {
@@ -171,24 +176,25 @@ func TestKeyChanged(t *testing.T) {
 
 func TestProblems(t *testing.T) {
 	for _, tt := range []struct {
-		name, route         string
-		status              int
-		code, retryAfter    string
-		requests, requests2 int // in the first Sync, and in one that follows without the problem
+		name, route      string
+		status           int
+		code, retryAfter string
+		requests         int  // in the first Sync
+		resumed          bool // the next Sync, without the problem, sends the evaluation of the first again
 	}{
-		{"unauthorized", "evaluations", 401, client.CodeUnauthorized, "", 2, 3},
-		{"forbidden", "evaluations", 403, client.CodeForbidden, "", 2, 3},
-		{"too many elements", "evaluations", 413, client.CodeTooManyElements, "", 2, 3},
-		{"invalid element", "evaluations", 400, client.CodeInvalidElement, "", 2, 3},
-		{"idempotency key always reused", "evaluations", 422, client.CodeIdempotencyKeyReused, "", 5, 3},
-		{"quota used up for long", "evaluations", 429, client.CodeRateLimited, "3600", 2, 3},
-		{"quota used up for short", "evaluations", 429, client.CodeRateLimited, "10", 7, 3},
-		{"overloaded", "matches", 503, client.CodeOverloaded, "1", 8, 2},
-		{"internal", "evaluations", 500, client.CodeInternal, "", 7, 3},
-		{"bad gateway", "directory", 502, "", "", 6, 3},
-		{"gateway timeout", "evaluations", 504, "", "", 7, 3},
-		{"code that could hold something", "directory", 400, "+14155550001", "", 1, 3},
-		{"code of a newer server", "directory", 451, "not-here", "", 1, 3},
+		{"unauthorized", "evaluations", 401, client.CodeUnauthorized, "", 2, true},
+		{"forbidden", "evaluations", 403, client.CodeForbidden, "", 2, true},
+		{"too many elements", "evaluations", 413, client.CodeTooManyElements, "", 2, false},
+		{"invalid element", "evaluations", 400, client.CodeInvalidElement, "", 2, false},
+		{"idempotency key always reused", "evaluations", 422, client.CodeIdempotencyKeyReused, "", 5, false},
+		{"quota used up for long", "evaluations", 429, client.CodeRateLimited, "3600", 2, true},
+		{"quota used up for short", "evaluations", 429, client.CodeRateLimited, "10", 7, true},
+		{"overloaded", "matches", 503, client.CodeOverloaded, "1", 8, false},
+		{"internal", "evaluations", 500, client.CodeInternal, "", 7, true},
+		{"bad gateway", "directory", 502, "", "", 6, false},
+		{"gateway timeout", "evaluations", 504, "", "", 7, true},
+		{"code that could hold something", "directory", 400, "+14155550001", "", 1, false},
+		{"code of a newer server", "directory", 451, "not-here", "", 1, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newFakeServer(t, nil)
@@ -207,10 +213,13 @@ func TestProblems(t *testing.T) {
 			if len(s.requests) != tt.requests {
 				t.Errorf("sent %d requests, want %d", len(s.requests), tt.requests)
 			}
-			s.fault, s.requests = nil, nil
+			s.fault = nil
 			mustSync(t, o, manyContacts(3))
-			if len(s.requests) != tt.requests2 || s.charged != 3 {
-				t.Errorf("afterwards: %d requests and %d charged, want %d and 3", len(s.requests), s.charged, tt.requests2)
+			sent := s.seen("evaluations")
+			first, last := sent[0], sent[len(sent)-1]
+			resumed := len(sent) > 1 && bytes.Equal(first.body, last.body)
+			if resumed != tt.resumed || s.charged != 3 {
+				t.Errorf("afterwards: resumed %v and %d charged, want %v and 3", resumed, s.charged, tt.resumed)
 			}
 		})
 	}

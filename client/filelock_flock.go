@@ -4,6 +4,7 @@ package client
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 )
@@ -15,7 +16,10 @@ func lockFile(file *os.File) error {
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return ErrStateInUse
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("client: locking the state: %w", err)
+	}
+	return nil
 }
 
 // syncFolder makes a rename in a folder survive a power cut.

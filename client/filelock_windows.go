@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"fmt"
 	"os"
 
 	"golang.org/x/sys/windows"
@@ -15,7 +16,10 @@ func lockFile(file *os.File) error {
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
 		return ErrStateInUse
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("client: locking the state: %w", err)
+	}
+	return nil
 }
 
 // syncFolder does nothing: Windows has no handle of a folder to flush, and NTFS journals the rename.

@@ -12,8 +12,8 @@ import (
 // stateFileMode is for the user alone: the file holds the numbers of the address book.
 const stateFileMode = 0o600
 
-// FileState returns a store in the file at path, whose folder must exist. The file is readable by the user alone, and is
-// replaced as a whole: after a crash or a power cut it holds the old or the new state.
+// FileState returns a store in the file at path, whose folder must exist. The file is readable by the user alone, and
+// is replaced as a whole: after a crash or a power cut it holds the old or the new state.
 //
 // It is a StateLocker, by a lock on path+".lock" that ends with the process. On platforms without flock and LockFileEx,
 // js among them, there is no lock: there see to it that only one process syncs.
@@ -68,10 +68,10 @@ func removeIfThere(path string) error {
 func (f *fileState) Lock(context.Context) (unlock func() error, err error) {
 	file, err := os.OpenFile(f.path+".lock", os.O_RDWR|os.O_CREATE, stateFileMode)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("client: locking the state: %w", err)
 	}
 	if err := lockFile(file); err != nil {
-		return nil, errors.Join(fmt.Errorf("client: locking the state: %w", err), file.Close())
+		return nil, errors.Join(err, file.Close())
 	}
 	// The file stays: removing it would let a third process lock a new one beside a second that waits on the old.
 	return file.Close, nil

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/kith-project/kith/client"
@@ -26,8 +28,8 @@ var (
 	errBroken = errors.New("broken")
 )
 
-// interruptions are the ways in which a Sync ends: the process is killed, the app gives up, or the store and the network
-// fail.
+// interruptions are the ways in which a Sync ends: the process is killed, the app gives up, or the store and the
+// network fail.
 var interruptions = []string{"kill", "cancel", "error"}
 
 // point returns errBroken if the operation has to fail.
@@ -92,16 +94,17 @@ func (i *interrupter) sync(t testing.TB, way string, point int) (result *client.
 	return result, err != nil || i.left < 0
 }
 
-const interruptedContacts = 5
+// interruptedContacts are two pages of evaluations, and two of lookups.
+const interruptedContacts = 3
 
 func newInterrupter(t testing.TB) *interrupter {
-	s := newFakeServer(t, map[string]string{"+14155550000": "zero", "+14155550004": "four"})
-	s.maxElements, s.maxTags = 2, 3
+	s := newFakeServer(t, map[string]string{"+14155550000": "zero", "+14155550002": "two"})
+	s.maxElements, s.maxTags = 2, 2
 	return &interrupter{StateStore: client.MemoryState(), server: s}
 }
 
-// checkComplete runs a Sync without interruption: it must find everything, and all Syncs together must have paid for each
-// number once.
+// checkComplete runs a Sync without interruption: it must find everything, and all Syncs together must have paid for
+// each number once.
 func (i *interrupter) checkComplete(t testing.TB) {
 	t.Helper()
 	result, interrupted := i.sync(t, "", -2)
@@ -127,8 +130,8 @@ func TestInterruptedAnywhere(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("%s at %d", way, points), func(t *testing.T) { i.checkComplete(t) })
 		}
-		// One load, two saves for each of three pages, and six requests.
-		if want := 2 * (1 + 6 + 6); points != want {
+		// One load, two saves for each of two pages, and five requests.
+		if want := 2 * (1 + 4 + 5); points != want {
 			t.Errorf("%s: %d points, want %d: is one not counted?", way, points, want)
 		}
 	}
@@ -140,7 +143,7 @@ func TestInterruptedOverAndOver(t *testing.T) {
 		i := newInterrupter(t)
 		for range rapid.IntRange(1, 5).Draw(rt, "syncs") {
 			way := rapid.SampledFrom(interruptions).Draw(rt, "way")
-			i.sync(t, way, rapid.IntRange(2, 20).Draw(rt, "point"))
+			i.sync(t, way, rapid.IntRange(0, 19).Draw(rt, "point"))
 		}
 		i.checkComplete(t)
 	})
@@ -159,7 +162,46 @@ func TestResumeSendsTheSameBytes(t *testing.T) {
 	if string(first.body) != string(second.body) || fmt.Sprint(first.header) != fmt.Sprint(second.header) {
 		t.Error("the resumed request differs")
 	}
-	if len(sent) != 4 { // three pages, one of them twice
-		t.Errorf("sent %d evaluations, want 4", len(sent))
+	if len(sent) != 3 { // two pages, one of them twice
+		t.Errorf("sent %d evaluations, want 3", len(sent))
 	}
+}
+
+// TestResumeProgress: what is pending counts as work to do, once.
+func TestResumeProgress(t *testing.T) {
+	s := newFakeServer(t, nil)
+	o := testOptions(s)
+	s.maxElements = 2
+	s.failFirst(100, "evaluations", func(w http.ResponseWriter) { problem(w, 500, client.CodeInternal, "") })
+	_ = syncError(t, o)
+	s.fault = nil
+	var got []client.Progress
+	o.Progress = func(p client.Progress) {
+		if p.Stage == client.StageEvaluate {
+			got = append(got, p)
+		}
+	}
+	result := mustSync(t, o, manyContacts(5)[1:]) // the first contact is gone, and paid for all the same
+	want := []client.Progress{
+		{Stage: client.StageEvaluate, Done: 0, Total: 5},
+		{Stage: client.StageEvaluate, Done: 2, Total: 5},
+		{Stage: client.StageEvaluate, Done: 4, Total: 5},
+		{Stage: client.StageEvaluate, Done: 5, Total: 5},
+	}
+	if !slices.Equal(got, want) || result.Evaluated != 5 || result.Numbers != 4 {
+		t.Errorf("got %+v and %+v, want %+v", got, result, want)
+	}
+}
+
+// TestCancelledAfterTheAnswer: what is paid for is kept although the context has ended.
+func TestCancelledAfterTheAnswer(t *testing.T) {
+	i := newInterrupter(t)
+	i.server.maxElements = interruptedContacts
+	const answered = 2 + 2 + 2 + 2 // load, directory, save and evaluation; the next point is before the second save
+	i.sync(t, "cancel", answered)
+	data, err := i.StateStore.Load(t.Context())
+	if err != nil || strings.Contains(string(data), "pending") {
+		t.Errorf("the request is still pending, or %v", err)
+	}
+	i.checkComplete(t)
 }

@@ -65,7 +65,8 @@ type Options struct {
 	// MaxWait is the longest Retry-After that Sync waits for. A longer one is returned as *ProblemError at once, for the
 	// app to schedule. If zero, DefaultMaxWait.
 	MaxWait time.Duration
-	// RequestTimeout bounds each attempt of each request, its answer included. If zero, DefaultRequestTimeout.
+	// RequestTimeout bounds each attempt of each request, token source and answer included. If zero,
+	// DefaultRequestTimeout.
 	RequestTimeout time.Duration
 	// AllowPlaintext allows http to hosts other than loopback, for a test network or a tunnel that encrypts. Tokens and
 	// tags are readable on the way.

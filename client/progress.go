@@ -14,9 +14,9 @@ const (
 // readStep is how many contacts are read from one report to the next.
 const readStep = 100
 
-// Progress says how far a Sync is. Each stage begins with Done 0, unless there is nothing to do in it, and ends with Done
-// equal to Total; within a stage Done never falls. If the epoch ends during a Sync, the stages after reading are gone
-// through a second time.
+// Progress says how far a Sync is. Each stage begins with Done 0, unless there is nothing to do in it, and ends with
+// Done equal to Total; within a stage Done never falls. If the epoch ends during a Sync, the stages after reading are
+// gone through a second time.
 type Progress struct {
 	Stage Stage
 	Done  int

@@ -123,11 +123,12 @@ func TestNetworkErrorsQuoteNothing(t *testing.T) {
 	defer listener.Close()
 	go func() {
 		for conn, err := listener.Accept(); err == nil; conn, err = listener.Accept() {
+			_, _ = conn.Read(make([]byte, 1<<10))
 			_, _ = io.WriteString(conn, "+14155550100 is what you sent\r\n\r\n")
 			_ = conn.Close()
 		}
 	}()
-	err = callError(t, "http://"+listener.Addr().String(), nil)
+	err = callError(t, "http://"+listener.Addr().String(), time.Minute, nil)
 	if strings.Contains(err.Error(), "415") || !strings.Contains(err.Error(), "evaluations: ") {
 		t.Errorf("got error %v", err)
 	}
@@ -135,7 +136,7 @@ func TestNetworkErrorsQuoteNothing(t *testing.T) {
 
 func TestNetworkErrors(t *testing.T) {
 	t.Run("nobody listens", func(t *testing.T) {
-		if err := callError(t, "http://127.0.0.1:1", nil); !strings.Contains(err.Error(), "refused") {
+		if err := callError(t, "http://127.0.0.1:1", time.Minute, nil); !strings.Contains(err.Error(), "refused") {
 			t.Errorf("got error %v, want connection refused", err)
 		}
 	})
@@ -145,7 +146,7 @@ func TestNetworkErrors(t *testing.T) {
 		server.Config.ErrorLog = discardLog()
 		server.StartTLS()
 		defer server.Close()
-		err := callError(t, server.URL, func(context.Context, time.Duration) error { asked++; return nil })
+		err := callError(t, server.URL, time.Minute, func(context.Context, time.Duration) error { asked++; return nil })
 		if !strings.Contains(err.Error(), "certificate") || asked != 0 {
 			t.Errorf("got error %v after %d waits, want the certificate's at once", err, asked)
 		}
@@ -160,7 +161,7 @@ func TestNetworkErrors(t *testing.T) {
 		}))
 		defer server.Close()
 		defer close(hang)
-		if err := callError(t, server.URL, nil); !strings.Contains(err.Error(), "in time") {
+		if err := callError(t, server.URL, 20*time.Millisecond, nil); !strings.Contains(err.Error(), "in time") {
 			t.Errorf("got error %v, want a timeout", err)
 		}
 	})
@@ -171,17 +172,19 @@ func TestNetworkErrors(t *testing.T) {
 			_, _ = io.WriteString(w, "short")
 		}))
 		defer server.Close()
-		if err := callError(t, server.URL, nil); !errors.Is(err, io.ErrUnexpectedEOF) {
+		if err := callError(t, server.URL, time.Minute, nil); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("got error %v, want ErrUnexpectedEOF", err)
 		}
 	})
 }
 
-// callError makes one call that has to fail, in all its tries.
-func callError(t *testing.T, server string, wait func(context.Context, time.Duration) error) error {
+// callError makes one call that has to fail, in all its tries. wait may be nil.
+func callError(
+	t *testing.T, server string, timeout time.Duration, wait func(context.Context, time.Duration) error,
+) error {
 	t.Helper()
 	c, err := New(Options{
-		Server: server, Token: StaticToken("t"), Region: "US", State: MemoryState(), RequestTimeout: 100 * time.Millisecond,
+		Server: server, Token: StaticToken("t"), Region: "US", State: MemoryState(), RequestTimeout: timeout,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +194,8 @@ func callError(t *testing.T, server string, wait func(context.Context, time.Dura
 		wait = func(context.Context, time.Duration) error { return nil }
 	}
 	c.SetSleep(wait)
-	q := request{name: "evaluations", via: c.metered, method: "POST", path: "/x", body: []byte{1}, accept: typePacked, limit: 64}
+	q := request{name: "evaluations", via: c.metered, method: "POST", path: "/x", body: []byte{1}, accept: typePacked}
+	q.limit = 64
 	if _, err = c.call(t.Context(), q); err == nil {
 		t.Fatal("the call succeeded")
 	}

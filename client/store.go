@@ -9,8 +9,8 @@ import (
 // StateStore keeps the state of a Client between Syncs, typically some hundred kilobytes. It holds numbers and secrets:
 // see the package comment for where it belongs.
 //
-// One Sync uses a store at a time; a store that other processes can reach should be a StateLocker too. Without a lock, of
-// two Syncs at once the one that saves last wins, and the numbers that the other one paid for are paid again.
+// One Sync uses a store at a time; a store that other processes can reach should be a StateLocker too. Without a lock,
+// of two Syncs at once the one that saves last wins, and the numbers that the other one paid for are paid again.
 type StateStore interface {
 	// Load returns what was saved last, or nil if there is nothing.
 	Load(ctx context.Context) ([]byte, error)
