@@ -159,3 +159,14 @@ func TestEpochStates(t *testing.T) {
 		})
 	}
 }
+
+// TestLimitsSetInPart shows that a limit that is left out is the default, and not that nothing is allowed.
+func TestLimitsSetInPart(t *testing.T) {
+	s := newStack(t, func(c *server.Config) { c.Limits = server.Limits{MaxTags: 3} })
+	var info directoryInfo
+	decode(t, s.send(t, call{method: "GET", path: "/v1/directory"}), &info)
+	if l := info.Limits; l.MaxTags != 3 || l.MaxElements != 1024 || l.MaxPrefixes != 4096 || l.MaxLabelPrefixes != 256 {
+		t.Errorf("got %+v, want the defaults but for 3 tags", l)
+	}
+	s.discover(t, "alice", number)
+}

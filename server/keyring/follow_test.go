@@ -281,7 +281,7 @@ func TestACancelledRequestDoesNotEndTheReadOfOthers(t *testing.T) {
 
 func TestFollowSeesChanges(t *testing.T) {
 	b := newBench(t)
-	b.now = time.Now
+	b.now, b.read = time.Now, time.Now()
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { b.Follow(ctx) })
