@@ -18,6 +18,7 @@ var imports = map[string][]string{
 	"crypto/secret":    {},
 	"crypto/voprf":     {"crypto/secret"},
 	"crypto":           {"crypto/secret", "crypto/voprf"},
+	"crypto/filter":    {"crypto"},
 	"normalize":        {},
 	"client":           {"crypto", "crypto/secret", "crypto/voprf", "normalize"},
 	"server/ephemeral": {},
@@ -48,6 +49,7 @@ var only = map[string][]string{
 	"github.com/emersion/go-vcard":    {"normalize"},
 	"golang.org/x/text":               {"normalize"},
 	"math/rand":                       {"client"}, // jitter
+	"github.com/FastFilter/xorfilter": {"crypto/filter"},
 	"github.com/rogpeppe/go-internal": {},
 	"go.uber.org/goleak":              {},
 	"pgregory.net/rapid":              {},
