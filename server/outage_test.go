@@ -52,22 +52,34 @@ func wantUnavailable(t *testing.T, s *stack) {
 	}
 }
 
+// waitReadiness waits until /readyz answers with a status. The server has to follow the keyring.
+func (s *stack) waitReadiness(t *testing.T, status int) {
+	t.Helper()
+	for send(t, s.admin.URL, call{method: "GET", path: "/readyz"}).status != status {
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
 func TestRedisKilledIsUnavailable(t *testing.T) {
 	s := newStack(t)
+	s.follow(t)
 	wantAnswers(t, s)
 	s.redis.Kill()
 	t.Run("killed", func(t *testing.T) { wantUnavailable(t, s) })
 	s.redis.Restart()
+	s.waitReadiness(t, http.StatusOK)
 	wantAnswers(t, s)
 }
 
 // TestRedisPausedIsUnavailable shows that a server whose Redis does not answer does not wait for ever.
 func TestRedisPausedIsUnavailable(t *testing.T) {
 	s := newStack(t)
+	s.follow(t)
 	wantAnswers(t, s)
 	s.redis.Pause()
 	t.Run("paused", func(t *testing.T) { wantUnavailable(t, s) })
 	s.redis.Resume()
+	s.waitReadiness(t, http.StatusOK)
 	wantAnswers(t, s)
 }
 
@@ -87,9 +99,7 @@ func TestLostDataIsUnavailable(t *testing.T) {
 	}
 	// As soon as the server has looked, everywhere.
 	s.follow(t)
-	for send(t, s.admin.URL, call{method: "GET", path: "/readyz"}).status == http.StatusOK {
-		time.Sleep(20 * time.Millisecond)
-	}
+	s.waitReadiness(t, http.StatusServiceUnavailable)
 	t.Run("flushed", func(t *testing.T) { wantUnavailable(t, s) })
 	wantProblem(t, s.send(t, call{method: "GET", path: "/v1/directory"}), 503, "unavailable")
 	if n, err := s.rdb.Exists(ctx, "kith:keyring").Result(); err != nil || n != 0 {
