@@ -1,6 +1,7 @@
 -- apply.lua writes records of one partition, by the rules in the package comment of directory.
 --
 -- It first reads and decides everything and only then writes, so an error while reading leaves the partition as it was.
+-- Of the writing, the stream goes first: it is the only key that was not read, and so the only one that can still refuse.
 -- For Redis 7.0 and for miniredis: no struct, bit or cmsgpack. Byte strings are never compared with "<", which would
 -- follow the server's locale. Versions are below 2^53, where Lua's numbers are exact.
 --
@@ -18,6 +19,9 @@
 --   body      wrapped element, 32 bytes; for format 1 followed by the sealed label, 76 bytes
 --   since     for formats 2 and 3: time in ms, decimal, 0 for the server's clock
 --   expect    the stored value that the write was decided on; empty for any, and - for none
+--
+-- Changes of visibility get the numbers 1, 2, 3, ... without holes, as the stream's ids <number>-0, and the meta hash
+-- counts them: a reader sees by the numbers whether any was trimmed, lost or rolled back.
 --
 -- Returns {'INCOMPLETE'} if there is no meta hash and {'STALE'} if it has seen a higher generation, and then writes
 -- nothing. Otherwise {'OK', result, version, result, version, ...} in the order of the writes: a result as below, and the
@@ -69,8 +73,9 @@ local function parse(value)
   return format, version
 end
 
-local fence = tonumber(redis.call('HGET', KEYS[1], 'fence') or '')
-if not fence then
+local meta = redis.call('HMGET', KEYS[1], 'fence', 'changes')
+local fence, changed = tonumber(meta[1] or ''), tonumber(meta[2] or '')
+if not fence or not changed then
   return {'INCOMPLETE'}
 end
 local generation = tonumber(ARGV[1])
@@ -156,6 +161,14 @@ for i = 3, #ARGV, FIELDS do
   table.insert(reply, version)
 end
 
+for _, c in ipairs(changes) do
+  changed = changed + 1
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], string.format('%.0f-0', changed),
+    'o', c[1], 't', c[2], 'v', string.format('%.0f', c[3]))
+end
+if #changes > 0 then
+  redis.call('HSET', KEYS[1], 'changes', string.format('%.0f', changed))
+end
 if generation > fence then
   redis.call('HSET', KEYS[1], 'fence', ARGV[1])
 end
@@ -166,8 +179,5 @@ for format, change in ipairs(counts) do
   if change ~= 0 then
     redis.call('HINCRBY', KEYS[1], COUNTERS[format], string.format('%.0f', change))
   end
-end
-for _, c in ipairs(changes) do
-  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'o', c[1], 't', c[2], 'v', string.format('%.0f', c[3]))
 end
 return reply

@@ -12,7 +12,7 @@ if not fence then
   if ARGV[2] ~= '1' then
     return {'INCOMPLETE'}
   end
-  redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'visible', '0', 'hidden', '0', 'deleted', '0')
+  redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'visible', '0', 'hidden', '0', 'deleted', '0', 'changes', '0')
   return {'OK'}
 end
 if tonumber(ARGV[1]) < fence then

@@ -39,7 +39,7 @@ func TestStoredForm(t *testing.T) {
 		}
 
 		meta, err := rdb.HGetAll(ctx, "kith:{e2147483648.p193}:meta").Result()
-		want := map[string]string{"fence": "5", "visible": "0", "hidden": "0", "deleted": "1"}
+		want := map[string]string{"fence": "5", "visible": "0", "hidden": "0", "deleted": "1", "changes": "2"}
 		if err != nil || fmt.Sprint(meta) != fmt.Sprint(want) {
 			t.Errorf("meta: got %v, %v, want %v", meta, err, want)
 		}
@@ -51,6 +51,9 @@ func TestStoredForm(t *testing.T) {
 			{"o": "+", "t": string(tag[:]), "v": "1108152157446"},
 			{"o": "-", "t": string(tag[:]), "v": "9007199254740991"},
 		} {
+			if id := fmt.Sprintf("%d-0", i+1); entries[i].ID != id {
+				t.Errorf("change %d: got id %s, want %s", i, entries[i].ID, id)
+			}
 			if fmt.Sprint(entries[i].Values) != fmt.Sprint(want) {
 				t.Errorf("change %d: got %q, want %q", i, entries[i].Values, want)
 			}
