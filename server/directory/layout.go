@@ -46,10 +46,16 @@ func (l Layout) Bucket(tag crypto.Tag) uint32 {
 	return tag.Prefix(int(l.BucketBits))
 }
 
-// buckets returns the half-open range of the buckets of a partition.
-func (l Layout) buckets(partition uint32) (first, end uint64) {
+// Buckets returns the half-open range of the numbers of a partition's buckets. The layout must be valid and have the
+// partition.
+func (l Layout) Buckets(partition uint32) (first, end uint64) {
 	below := l.BucketBits - l.PartitionBits
 	return uint64(partition) << below, (uint64(partition) + 1) << below
+}
+
+// partitionOf returns the number of the partition that holds the bucket.
+func (l Layout) partitionOf(bucket uint32) uint32 {
+	return bucket >> (l.BucketBits - l.PartitionBits)
 }
 
 // validPartition returns ErrLayout unless the layout is valid and has the partition.
@@ -72,8 +78,7 @@ func (l Layout) changesKey(partition uint32) string {
 }
 
 func (l Layout) bucketKey(bucket uint32) string {
-	partition := uint32(uint64(bucket) >> (l.BucketBits - l.PartitionBits))
-	return string(strconv.AppendUint(append(l.keyPrefix(partition), 'b'), uint64(bucket), 10))
+	return string(strconv.AppendUint(append(l.keyPrefix(l.partitionOf(bucket)), 'b'), uint64(bucket), 10))
 }
 
 // keyPrefix returns the part that all keys of a partition start with. Its braces hold epoch and partition together:

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/kith-project/kith/crypto"
-	"github.com/redis/go-redis/v9"
 )
 
 // scanBuckets is how many buckets are read in one pipeline: at 50 records of 132 bytes each, about 200 KiB.
@@ -30,15 +29,16 @@ func (s *Store) Scan(ctx context.Context, layout Layout, partition uint32) iter.
 			yield(Entry{}, err)
 			return
 		}
-		first, end := layout.buckets(partition)
+		first, end := layout.Buckets(partition)
 		for ; first < end; first += scanBuckets {
-			buckets, err := s.readBuckets(ctx, layout, partition, first, min(first+scanBuckets, end))
+			buckets := numbers(first, min(first+scanBuckets, end))
+			fields, err := s.readBuckets(ctx, layout, buckets)
 			if err != nil {
 				yield(Entry{}, err)
 				return
 			}
-			for i, fields := range buckets {
-				if !s.yieldBucket(layout, uint32(first)+uint32(i), fields, yield) {
+			for i, bucket := range buckets {
+				if !s.yieldBucket(layout, bucket, fields[i], yield) {
 					return
 				}
 			}
@@ -46,30 +46,13 @@ func (s *Store) Scan(ctx context.Context, layout Layout, partition uint32) iter.
 	}
 }
 
-// readBuckets returns the fields of the buckets from first to before end, all of one partition.
-func (s *Store) readBuckets(
-	ctx context.Context, layout Layout, partition uint32, first, end uint64,
-) ([]map[string]string, error) {
-	pipe := s.rdb.Pipeline()
-	var answers []*redis.MapStringStringCmd
-	for bucket := first; bucket < end; bucket++ {
-		answers = append(answers, pipe.HGetAll(ctx, layout.bucketKey(uint32(bucket))))
+// numbers returns the numbers from first to before end.
+func numbers(first, end uint64) []uint32 {
+	all := make([]uint32, 0, end-first)
+	for ; first < end; first++ {
+		all = append(all, uint32(first))
 	}
-	fences := newFenceReads(1)
-	fences.read(ctx, pipe, layout, partition)
-	_, err := pipe.Exec(ctx)
-	if err := fences.check(err); err != nil {
-		return nil, err
-	}
-	buckets := make([]map[string]string, len(answers))
-	for i, answer := range answers {
-		fields, err := answer.Result()
-		if err != nil {
-			return nil, unavailable(err)
-		}
-		buckets[i] = fields
-	}
-	return buckets, nil
+	return all
 }
 
 // yieldBucket yields the records of one bucket in order, and reports whether the iteration goes on.

@@ -15,7 +15,7 @@ func (s *Store) Sweep(ctx context.Context, layout Layout, partition uint32) erro
 		return err
 	}
 	keys := []string{layout.metaKey(partition), layout.changesKey(partition)}
-	bucket, end := layout.buckets(partition)
+	bucket, end := layout.Buckets(partition)
 	for {
 		for ; bucket < end && len(keys) < sweepKeys; bucket++ {
 			keys = append(keys, layout.bucketKey(uint32(bucket)))
