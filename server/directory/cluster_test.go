@@ -54,6 +54,27 @@ func TestCluster(t *testing.T) {
 	if got := scan(t, s, layout); len(got) != 1000 {
 		t.Errorf("Scan: got %d records, want 1000", len(got))
 	}
+	buckets, err := s.Buckets(ctx, layout, []uint32{0, 0x800, 0xFFF})
+	wantError(t, "Buckets", err, nil)
+	if len(buckets) != 3 {
+		t.Errorf("Buckets: got %d, want 3", len(buckets))
+	}
+	var positions []directory.Position
+	for p := range layout.Partitions() {
+		positions = append(positions, directory.Position{Partition: uint32(p)})
+		_, err := s.Purge(ctx, layout, uint32(p), directory.VersionEnd)
+		wantError(t, "Purge", err, nil)
+	}
+	changes, err := s.Changes(ctx, layout, positions)
+	wantError(t, "Changes", err, nil)
+	entries := 0
+	for _, c := range changes {
+		wantError(t, "Changes of a partition", c.Err, nil)
+		entries += len(c.Entries)
+	}
+	if entries != 1000 {
+		t.Errorf("Changes: got %d, want 1000", entries)
+	}
 
 	report, err := directory.CheckServer(ctx, rdb)
 	wantError(t, "CheckServer", err, nil)
@@ -80,4 +101,17 @@ func TestCluster(t *testing.T) {
 	cluster.Masters[2].Client().FlushAll(ctx)
 	_, err = s.Match(ctx, layout, tags)
 	wantError(t, "Match with a lost shard", err, directory.ErrIncomplete)
+	// Changes tells which partitions are lost, and goes on with the others.
+	lost := 0
+	changes, err = s.Changes(ctx, layout, positions)
+	wantError(t, "Changes with a lost shard", err, nil)
+	for _, c := range changes {
+		if c.Err != nil {
+			wantError(t, "Changes of a lost partition", c.Err, directory.ErrIncomplete)
+			lost++
+		}
+	}
+	if lost == 0 || lost == len(changes) {
+		t.Errorf("Changes with a lost shard: %d of %d partitions are missing", lost, len(changes))
+	}
 }

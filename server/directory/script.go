@@ -13,9 +13,13 @@ var applySource string
 //go:embed fence.lua
 var fenceSource string
 
+//go:embed purge.lua
+var purgeSource string
+
 var (
 	applyScript = redis.NewScript(applySource)
 	fenceScript = redis.NewScript(fenceSource)
+	purgeScript = redis.NewScript(purgeSource)
 )
 
 // The first element of a script's reply.
