@@ -56,9 +56,11 @@ func (s *Server) Run(ctx context.Context, grace time.Duration, listeners ...List
 		go func() { ended <- serve(hs, l) }()
 	}
 	var err error
+	serving := len(listeners)
 	select {
 	case <-ctx.Done():
 	case err = <-ended:
+		serving--
 	}
 	s.closing.Store(true)
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
@@ -68,6 +70,10 @@ func (s *Server) Run(ctx context.Context, grace time.Duration, listeners ...List
 			_ = hs.Close()
 			err = errors.Join(err, e)
 		}
+	}
+	// One that had not begun when it was shut down closes its listener only now.
+	for range serving {
+		err = errors.Join(err, <-ended)
 	}
 	return err
 }

@@ -158,6 +158,27 @@ func TestRunEndsWithTheErrorOfAListener(t *testing.T) {
 	}
 }
 
+// TestRunLeavesNoListenerOpen ends Run before its listeners have begun.
+func TestRunLeavesNoListenerOpen(t *testing.T) {
+	s := newStack(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for range 100 {
+		a, b := listen(t), listen(t)
+		err := s.server.Run(ctx, time.Second,
+			server.Listener{Listener: a, Handler: s.server.Handler()},
+			server.Listener{Listener: b, Handler: s.server.AdminHandler()})
+		if err != nil {
+			t.Fatalf("Run: %v", err)
+		}
+		for _, l := range []net.Listener{a, b} {
+			if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+				t.Fatal("a listener is still open")
+			}
+		}
+	}
+}
+
 // TestSlowAndLargeRequestsAreCut sends what would hold a connection for ever.
 func TestSlowAndLargeRequestsAreCut(t *testing.T) {
 	s := newStack(t)
