@@ -67,6 +67,31 @@ func TestPrefix(t *testing.T) {
 	}
 }
 
+func TestAppendShort(t *testing.T) {
+	tag := Tag{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+	for _, c := range []struct {
+		bits, n int
+		want    []byte
+	}{
+		{0, 3, []byte{0, 1, 2}}, {7, 2, []byte{0, 1}}, {8, 2, []byte{1, 2}}, {20, 4, []byte{2, 3, 4, 5}},
+		{24, 1, []byte{3}}, {32, 12, tag[4:]}, {0, 16, tag[:]}, {20, 0, nil},
+	} {
+		if got := tag.AppendShort([]byte{0xff}, c.bits, c.n); !bytes.Equal(got, append([]byte{0xff}, c.want...)) {
+			t.Errorf("%d bytes after %d bits: got %x, want ff%x", c.n, c.bits, got, c.want)
+		}
+	}
+	for _, c := range []struct{ bits, n int }{{-1, 1}, {33, 1}, {0, 17}, {32, 13}, {0, -1}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%d bytes after %d bits did not panic", c.n, c.bits)
+				}
+			}()
+			tag.AppendShort(nil, c.bits, c.n)
+		}()
+	}
+}
+
 func TestLabels(t *testing.T) {
 	tag, key := Derive(testElement(t, "+14155550100"))
 	for name, label := range map[string]string{

@@ -36,3 +36,14 @@ func (t Tag) Prefix(bits int) uint32 {
 	top := uint64(t[0])<<24 | uint64(t[1])<<16 | uint64(t[2])<<8 | uint64(t[3])
 	return uint32(top >> (MaxPrefixBits - bits))
 }
+
+// AppendShort appends the short form of the tag to dst, and returns the result: the n bytes after the whole bytes of its
+// prefix, t[prefixBits/8 : prefixBits/8+n]. Where prefixBits is no multiple of 8, the first of them begins with the last
+// bits of the prefix. It panics unless prefixBits is between 0 and MaxPrefixBits and the tag has the bytes, which is a
+// programming error.
+func (t Tag) AppendShort(dst []byte, prefixBits, n int) []byte {
+	if prefixBits < 0 || prefixBits > MaxPrefixBits {
+		panic("crypto: prefix bits out of range")
+	}
+	return append(dst, t[prefixBits/8:prefixBits/8+n]...)
+}
