@@ -52,7 +52,7 @@ func wantUnavailable(t *testing.T, s *stack) {
 	}
 }
 
-// waitReadiness waits until /readyz answers with a status. The server has to follow the keyring.
+// waitReadiness waits until /readyz answers with a status.
 func (s *stack) waitReadiness(t *testing.T, status int) {
 	t.Helper()
 	for send(t, s.admin.URL, call{method: "GET", path: "/readyz"}).status != status {
@@ -62,7 +62,6 @@ func (s *stack) waitReadiness(t *testing.T, status int) {
 
 func TestRedisKilledIsUnavailable(t *testing.T) {
 	s := newStack(t)
-	s.follow(t)
 	wantAnswers(t, s)
 	s.redis.Kill()
 	t.Run("killed", func(t *testing.T) { wantUnavailable(t, s) })
@@ -74,7 +73,6 @@ func TestRedisKilledIsUnavailable(t *testing.T) {
 // TestRedisPausedIsUnavailable shows that a server whose Redis does not answer does not wait for ever.
 func TestRedisPausedIsUnavailable(t *testing.T) {
 	s := newStack(t)
-	s.follow(t)
 	wantAnswers(t, s)
 	s.redis.Pause()
 	t.Run("paused", func(t *testing.T) { wantUnavailable(t, s) })
@@ -98,7 +96,6 @@ func TestLostDataIsUnavailable(t *testing.T) {
 		}
 	}
 	// As soon as the server has looked, everywhere.
-	s.follow(t)
 	s.waitReadiness(t, http.StatusServiceUnavailable)
 	t.Run("flushed", func(t *testing.T) { wantUnavailable(t, s) })
 	wantProblem(t, s.send(t, call{method: "GET", path: "/v1/directory"}), 503, "unavailable")

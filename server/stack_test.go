@@ -75,6 +75,7 @@ func newStack(t testing.TB, changes ...func(*server.Config)) *stack {
 	must(t, keyring.Create(ctx, s.rdb, master, rand.Reader, layout, s.directory))
 	s.keys, err = keyring.Open(ctx, s.rdb, master)
 	must(t, err)
+	s.follow(t)
 	s.signer, err = token.NewSigner()
 	must(t, err)
 	verifier, err := token.NewVerifier(token.DefaultAudience, s.signer.Public())
@@ -98,6 +99,7 @@ func newStack(t testing.TB, changes ...func(*server.Config)) *stack {
 
 // follow keeps the keyring current until the test ends, as a running server does.
 func (s *stack) follow(t testing.TB) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var followers sync.WaitGroup
 	followers.Go(func() { s.keys.Follow(ctx) })
