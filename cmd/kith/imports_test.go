@@ -26,6 +26,7 @@ var imports = map[string][]string{
 	"server/token":     {},
 	"server/quota":     {"crypto/secret"},
 	"server/directory": {"crypto"},
+	"server/bucket":    {"crypto", "crypto/secret", "server/directory"},
 	"server/keyring":   {"crypto", "crypto/secret", "crypto/voprf", "server/directory"},
 	"server/registry":  {"crypto", "crypto/secret", "crypto/voprf", "normalize", "server/directory", "server/keyring"},
 	"server": {"crypto", "crypto/secret", "crypto/voprf", "normalize", "server/directory", "server/keyring", "server/quota",
