@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/kith-project/kith/crypto/voprf"
 	"github.com/kith-project/kith/normalize"
+	"github.com/kith-project/kith/server/bucket"
 	"github.com/kith-project/kith/server/keyring"
 )
 
@@ -28,10 +30,39 @@ type epochInfo struct {
 	State      keyring.State `json:"state"`
 	PublicKey  string        `json:"public_key"`
 	BucketBits uint8         `json:"bucket_bits"`
+	Slots      int           `json:"slots"`     // short tags in the answer of each bucket
+	TagBytes   int           `json:"tag_bytes"` // length of a short tag
+	// Anonymity is how many of the 10^10 numbers that there could be share a prefix, on average.
+	Anonymity int64         `json:"anonymity"`
+	Snapshot  *snapshotInfo `json:"snapshot,omitempty"` // absent while none is published
 }
 
-// modes are the lookup modes that this server offers.
-var modes = []string{"exact"}
+type snapshotInfo struct {
+	Bytes            int64 `json:"bytes"`
+	Keys             int64 `json:"keys"`
+	ChangesBytesADay int64 `json:"changes_bytes_a_day"`
+}
+
+// PlausibleNumbers is how many phone numbers there could be, for the anonymity of a prefix.
+const PlausibleNumbers = 10_000_000_000
+
+// epochInfoOf returns what the directory says of an epoch.
+func (s *Server) epochInfoOf(ctx context.Context, e *keyring.Epoch) epochInfo {
+	bits := int(e.Layout.BucketBits)
+	i := epochInfo{
+		ID: e.ID, State: e.State, PublicKey: encoding.EncodeToString(e.Key.PublicKey().Bytes()), BucketBits: e.Layout.BucketBits,
+		Slots: e.Slots, TagBytes: bucket.TagBytesFor(bits, e.Slots), Anonymity: PlausibleNumbers >> bits,
+	}
+	store, err := s.Lookups.Snapshot(e)
+	if err != nil {
+		return i
+	}
+	// Without a snapshot the other modes are offered, whatever the reason.
+	if m, _, err := store.Manifest(ctx); err == nil {
+		i.Snapshot = &snapshotInfo{m.Bytes, m.Keys, m.ChangesBytesADay}
+	}
+	return i
+}
 
 // getDirectory answers GET /v1/directory.
 func (s *Server) getDirectory(c echo.Context) error {
@@ -39,10 +70,15 @@ func (s *Server) getDirectory(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer := info{Suite: voprf.Suite, Mode: voprf.Mode, Profile: normalize.Profile, Epochs: []epochInfo{}, Limits: s.Limits, Modes: modes}
+	answer := info{Suite: voprf.Suite, Mode: voprf.Mode, Profile: normalize.Profile, Epochs: []epochInfo{}, Limits: s.Limits, Modes: []string{"exact", "bucket"}}
 	for _, e := range snapshot.Epochs {
-		if e.Served() {
-			answer.Epochs = append(answer.Epochs, epochInfo{e.ID, e.State, encoding.EncodeToString(e.Key.PublicKey().Bytes()), e.Layout.BucketBits})
+		if !e.Served() {
+			continue
+		}
+		i := s.epochInfoOf(c.Request().Context(), e)
+		answer.Epochs = append(answer.Epochs, i)
+		if e.State == keyring.StateActive && i.Snapshot != nil {
+			answer.Modes = append(answer.Modes, "snapshot")
 		}
 	}
 	body, err := json.Marshal(answer)

@@ -22,6 +22,14 @@ type directoryInfo struct {
 		State      string `json:"state"`
 		PublicKey  string `json:"public_key"`
 		BucketBits uint8  `json:"bucket_bits"`
+		Slots      int    `json:"slots"`
+		TagBytes   int    `json:"tag_bytes"`
+		Anonymity  int64  `json:"anonymity"`
+		Snapshot   *struct {
+			Bytes            int64 `json:"bytes"`
+			Keys             int64 `json:"keys"`
+			ChangesBytesADay int64 `json:"changes_bytes_a_day"`
+		} `json:"snapshot"`
 	} `json:"epochs"`
 	Limits struct {
 		MaxElements      int `json:"max_elements"`
@@ -55,7 +63,7 @@ func allStates(t testing.TB) fixedKeyring {
 		must(t, err)
 		id := uint32(i + 1)
 		s.Epochs = append(s.Epochs, &keyring.Epoch{
-			ID: id, State: state, Key: key, Layout: directory.Layout{Epoch: id, PartitionBits: 2, BucketBits: 8},
+			ID: id, State: state, Key: key, Layout: directory.Layout{Epoch: id, PartitionBits: 2, BucketBits: 8}, Slots: 96,
 		})
 	}
 	return fixedKeyring{s}
@@ -68,12 +76,12 @@ func TestDirectory(t *testing.T) {
 	key := func(id uint32) string {
 		return base64url.EncodeToString(states.snapshot.Epoch(id).Key.PublicKey().Bytes())
 	}
-	// Names, order and values of design.md, section 7; epochs that devices may not use are left out.
+	// Names, order and values of design.md, section 7, and further members behind; epochs that devices may not use are left out.
 	want := fmt.Sprintf(`{"suite":"ristretto255-SHA512","mode":1,"profile":"tel-e164/1","epochs":[`+
-		`{"id":3,"state":"draining","public_key":"%s","bucket_bits":8},`+
-		`{"id":4,"state":"active","public_key":"%s","bucket_bits":8}],`+
+		`{"id":3,"state":"draining","public_key":"%s","bucket_bits":8,"slots":96,"tag_bytes":4,"anonymity":39062500},`+
+		`{"id":4,"state":"active","public_key":"%s","bucket_bits":8,"slots":96,"tag_bytes":4,"anonymity":39062500}],`+
 		`"limits":{"max_elements":1024,"max_tags":4096,"max_prefixes":4096,"max_label_prefixes":256},`+
-		`"modes":["exact"]}`, key(3), key(4))
+		`"modes":["exact","bucket"]}`, key(3), key(4))
 	if string(a.body) != want {
 		t.Errorf("got\n%s, want\n%s", a.body, want)
 	}

@@ -16,6 +16,8 @@ type Metrics struct {
 	durations *prometheus.HistogramVec
 	elements  *prometheus.CounterVec
 	tags      prometheus.Counter
+	buckets   *prometheus.CounterVec
+	memory    *prometheus.CounterVec
 	corrupt   prometheus.Counter
 }
 
@@ -36,11 +38,17 @@ func NewMetrics() *Metrics {
 		tags: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "kith_looked_up_tags_total", Help: "Tags looked up.",
 		}),
+		buckets: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kith_looked_up_buckets_total", Help: "Buckets looked up, by whether their labels were asked for.",
+		}, []string{"labels"}),
+		memory: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kith_bucket_answers_total", Help: "Buckets answered, by where they came from: memory or store.",
+		}, []string{"from"}),
 		corrupt: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "kith_corrupt_records_total", Help: "Stored records found malformed, counted each time they were met.",
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, m.elements, m.tags, m.corrupt,
+	m.registry.MustRegister(m.requests, m.durations, m.elements, m.tags, m.buckets, m.memory, m.corrupt,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -58,3 +66,13 @@ func (m *Metrics) evaluated(elements int, charged bool) {
 }
 
 func (m *Metrics) lookedUp(tags int) { m.tags.Add(float64(tags)) }
+
+func (m *Metrics) lookedUpBuckets(prefixes int, labels bool) {
+	m.buckets.WithLabelValues(strconv.FormatBool(labels)).Add(float64(prefixes))
+}
+
+// BucketsAnswered counts buckets by where their answers came from, for bucket.Config.OnLookup.
+func (m *Metrics) BucketsAnswered(memory, store int) {
+	m.memory.WithLabelValues("memory").Add(float64(memory))
+	m.memory.WithLabelValues("store").Add(float64(store))
+}

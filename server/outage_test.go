@@ -18,6 +18,8 @@ func storeCalls(t testing.TB, s *stack) map[string]call {
 	return map[string]call{
 		"evaluations": {method: "POST", path: evaluationsPath, token: s.mint(t, "alice", "discover"), mime: mimePacked, body: evaluation},
 		"matches":     {method: "POST", path: matchesPath, mime: mimePacked, body: make([]byte, crypto.TagSize)},
+		"buckets":     {method: "POST", path: bucketsPath, mime: mimePacked, body: make([]byte, 4)},
+		"labels":      {method: "POST", path: bucketsPath + "?labels=true", mime: mimePacked, body: make([]byte, 4)},
 		"PUT":         {method: "PUT", path: registrationsPath, token: service, mime: mimeJSON, body: body},
 		"DELETE":      {method: "DELETE", path: registrationsPath, token: service, mime: mimeJSON, body: body},
 		// An epoch that is not known is looked for in the store.

@@ -12,8 +12,10 @@ import (
 	"github.com/kith-project/kith/crypto/voprf"
 	"github.com/kith-project/kith/server/directory"
 	"github.com/kith-project/kith/server/keyring"
+	"github.com/kith-project/kith/server/lookup"
 	"github.com/kith-project/kith/server/quota"
 	"github.com/kith-project/kith/server/registry"
+	"github.com/kith-project/kith/server/snapshot"
 	"github.com/kith-project/kith/server/token"
 )
 
@@ -36,19 +38,24 @@ var (
 	kindUnauthorized  = &kind{"unauthorized", http.StatusUnauthorized, "A valid bearer token is required.", 0}
 	kindForbidden     = &kind{"forbidden", http.StatusForbidden, "The token is not for this.", 0}
 	kindNotFound      = &kind{"not-found", http.StatusNotFound, "There is no such route.", 0}
+	kindNoSnapshot    = &kind{"no-snapshot", http.StatusNotFound, "No snapshot of the epoch has been published yet.", 0}
+	kindNoShard       = &kind{"no-such-shard", http.StatusNotFound, "There is no such shard, or no longer: read the snapshot's manifest again.", 0}
 	kindUnknownEpoch  = &kind{"unknown-epoch", http.StatusNotFound, "There is no such epoch: read the directory again.", 0}
 	kindMethod        = &kind{"method-not-allowed", http.StatusMethodNotAllowed, "The route does not have this method.", 0}
 	kindEpochRetired  = &kind{"epoch-retired", http.StatusGone, "The epoch is not served any more: read the directory again.", 0}
+	kindTrimmed       = &kind{"changes-trimmed", http.StatusGone, "The changes since then are not kept any more: take the snapshot anew.", 0}
 	kindLabelMismatch = &kind{"label-mismatch", http.StatusPreconditionFailed, "Another label is registered for the number; nothing was deleted.", 0}
 	kindTooLarge      = &kind{"too-large", http.StatusRequestEntityTooLarge, "The request is larger than any valid one.", 0}
 	kindElements      = &kind{"too-many-elements", http.StatusRequestEntityTooLarge, "The request has more elements than the directory allows.", 0}
 	kindTags          = &kind{"too-many-tags", http.StatusRequestEntityTooLarge, "The request has more tags than the directory allows.", 0}
+	kindPrefixes      = &kind{"too-many-prefixes", http.StatusRequestEntityTooLarge, "The request has more prefixes than the directory allows.", 0}
 	kindMediaType     = &kind{"unsupported-media-type", http.StatusUnsupportedMediaType, "The body is of a type that the route does not take.", 0}
 	kindNumber        = &kind{"invalid-number", http.StatusUnprocessableEntity, "The number is not a valid one in international form.", 0}
 	kindLabel         = &kind{"invalid-label", http.StatusUnprocessableEntity, "The label is longer than 47 bytes or not UTF-8.", 0}
 	kindVersion       = &kind{"invalid-version", http.StatusUnprocessableEntity, "The version is not between 1 and 2^53 - 1.", 0}
 	kindKeyReused     = &kind{"idempotency-key-reused", http.StatusUnprocessableEntity, "The Idempotency-Key belongs to another request.", 0}
 	kindInternal      = &kind{"internal", http.StatusInternalServerError, "The server has made a mistake.", 1}
+	kindOverloaded    = &kind{"overloaded", http.StatusServiceUnavailable, "Too many requests are under way; nothing was done.", 2}
 	kindUnavailable   = &kind{"unavailable", http.StatusServiceUnavailable, "The server can not answer now; nothing is known about what was asked.", 2}
 )
 
@@ -77,6 +84,13 @@ var refusals = []struct {
 	{directory.ErrUnavailable, kindUnavailable},
 	{directory.ErrIncomplete, kindUnavailable},
 	{directory.ErrRecord, kindUnavailable},
+	{snapshot.ErrNone, kindNoSnapshot},
+	{snapshot.ErrNotFound, kindNoShard},
+	{snapshot.ErrTrimmed, kindTrimmed},
+	{snapshot.ErrUnavailable, kindUnavailable},
+	{snapshot.ErrManifest, kindUnavailable},
+	{snapshot.ErrCorrupt, kindUnavailable},
+	{lookup.ErrCrowded, kindUnavailable},
 	{context.DeadlineExceeded, kindUnavailable},
 	{context.Canceled, kindUnavailable},
 }

@@ -12,10 +12,12 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/kith-project/kith/crypto"
+	"github.com/kith-project/kith/server/bucket"
 	"github.com/kith-project/kith/server/directory"
 	"github.com/kith-project/kith/server/keyring"
 	"github.com/kith-project/kith/server/quota"
 	"github.com/kith-project/kith/server/registry"
+	"github.com/kith-project/kith/server/snapshot"
 )
 
 // Keyring is what the server needs of package keyring.
@@ -27,6 +29,13 @@ type Keyring interface {
 // Directory is what the server needs of package directory.
 type Directory interface {
 	Match(ctx context.Context, layout directory.Layout, tags []crypto.Tag) ([]directory.Match, error)
+}
+
+// Lookups is what the server needs of package lookup.
+type Lookups interface {
+	Tags(ctx context.Context, epoch *keyring.Epoch, buckets []uint32) ([]byte, bucket.Format, error)
+	Labels(ctx context.Context, epoch *keyring.Epoch, buckets []uint32) (tags, labels []byte, f bucket.Format, err error)
+	Snapshot(epoch *keyring.Epoch) (*snapshot.Store, error)
 }
 
 // Registry is what the server needs of package registry.
@@ -66,10 +75,11 @@ func (l Limits) withDefaults() Limits {
 	}
 }
 
-// Config is what a Server is made of. All fields but Logger, Limits and Rand are required.
+// Config is what a Server is made of. All fields up to Metrics are required.
 type Config struct {
 	Keyring   Keyring
 	Directory Directory
+	Lookups   Lookups
 	Registry  Registry
 	Ledger    Ledger
 	Verifier  Verifier
@@ -77,6 +87,13 @@ type Config struct {
 	Logger    *slog.Logger // default: nothing is logged
 	Limits    Limits       // default: DefaultLimits, for each that is 0
 	Rand      io.Reader    // of proof nonces; default crypto/rand.Reader. Anything else reveals the private key.
+
+	// LookupsPerSource is how many lookups of one address may be under way at once. 0 means DefaultLookupsPerSource, and
+	// less means no limit.
+	LookupsPerSource int
+	// BehindProxy takes the address of a source from X-Forwarded-For, as a proxy on a private network has added it.
+	// Without it everybody behind a proxy is one source.
+	BehindProxy bool
 }
 
 // Server answers the public routes.
@@ -96,11 +113,21 @@ func New(config Config) *Server {
 		config.Rand = rand.Reader
 	}
 	s := &Server{Config: config, echo: newEcho(config.Logger, config.Metrics)}
+	if config.BehindProxy {
+		s.echo.IPExtractor = echo.ExtractIPFromXFFHeader()
+	} else {
+		s.echo.IPExtractor = echo.ExtractIPDirect()
+	}
+	limitSource := newSources(cmp.Or(config.LookupsPerSource, DefaultLookupsPerSource)).limitSource
 	discover, register := s.require(scopeDiscover), s.require(scopeRegister)
 	v1 := s.echo.Group("/v1")
 	v1.GET("/directory", s.getDirectory)
 	v1.POST("/epochs/:epoch/evaluations", s.postEvaluations, discover)
-	v1.POST("/epochs/:epoch/matches", s.postMatches, refuseCredential)
+	v1.POST("/epochs/:epoch/matches", s.postMatches, refuseCredential, limitSource)
+	v1.POST("/epochs/:epoch/buckets", s.postBuckets, refuseCredential, limitSource)
+	v1.GET("/epochs/:epoch/snapshot", s.getManifest, refuseCredential)
+	v1.GET("/epochs/:epoch/snapshot/:shard", s.getShard, refuseCredential)
+	v1.GET("/epochs/:epoch/changes", s.getChanges, refuseCredential)
 	v1.PUT("/registrations", s.putRegistration, register)
 	v1.DELETE("/registrations", s.deleteRegistration, register)
 	return s

@@ -19,11 +19,14 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/kith-project/kith/server"
+	"github.com/kith-project/kith/server/bucket"
 	"github.com/kith-project/kith/server/directory"
 	"github.com/kith-project/kith/server/keyring"
+	"github.com/kith-project/kith/server/lookup"
 	"github.com/kith-project/kith/server/quota"
 	"github.com/kith-project/kith/server/redistest"
 	"github.com/kith-project/kith/server/registry"
+	"github.com/kith-project/kith/server/snapshot"
 	"github.com/kith-project/kith/server/token"
 )
 
@@ -34,6 +37,9 @@ const (
 
 	evaluationsPath   = "/v1/epochs/1/evaluations"
 	matchesPath       = "/v1/epochs/1/matches"
+	bucketsPath       = "/v1/epochs/1/buckets"
+	snapshotPath      = "/v1/epochs/1/snapshot"
+	changesPath       = "/v1/epochs/1/changes"
 	registrationsPath = "/v1/registrations"
 )
 
@@ -46,6 +52,7 @@ type stack struct {
 	rdb       *redis.Client
 	keys      *keyring.Keyring
 	directory *directory.Store
+	lookups   *lookup.Lookups
 	ledger    *quota.Ledger
 	signer    *token.Signer
 	server    *server.Server
@@ -71,8 +78,8 @@ func newStack(t testing.TB, changes ...func(*server.Config)) *stack {
 	s.directory = directory.New(s.rdb, directory.Config{OnCorrupt: metrics.Corrupt})
 	master, err := keyring.NewMasterKey(rand.Reader)
 	must(t, err)
-	layout := directory.Layout{PartitionBits: 2, BucketBits: 4}
-	must(t, keyring.Create(ctx, s.rdb, master, rand.Reader, layout, s.directory))
+	plan := keyring.Plan{Layout: directory.Layout{PartitionBits: 2, BucketBits: 4}, Slots: 96}
+	must(t, keyring.Create(ctx, s.rdb, master, rand.Reader, plan, s.directory))
 	s.keys, err = keyring.Open(ctx, s.rdb, master)
 	must(t, err)
 	s.follow(t)
@@ -81,9 +88,15 @@ func newStack(t testing.TB, changes ...func(*server.Config)) *stack {
 	verifier, err := token.NewVerifier(token.DefaultAudience, s.signer.Public())
 	must(t, err)
 	s.ledger = quota.New(s.rdb)
+	s.lookups = lookup.New(lookup.Config{
+		Redis: s.rdb, Directory: s.directory, Keyring: s.keys, Bucket: bucket.Config{OnLookup: metrics.BucketsAnswered},
+		Snapshot: snapshot.Config{ChangesEvery: 50 * time.Millisecond},
+	})
+	reg := registry.New(s.keys, s.directory)
+	reg.OnWrite = s.lookups.Wrote
 
 	config := server.Config{
-		Keyring: s.keys, Directory: s.directory, Registry: registry.New(s.keys, s.directory), Ledger: s.ledger,
+		Keyring: s.keys, Directory: s.directory, Lookups: s.lookups, Registry: reg, Ledger: s.ledger,
 		Verifier: verifier, Metrics: metrics, Logger: slog.New(slog.NewJSONHandler(s.log, nil)),
 	}
 	for _, change := range changes {
@@ -106,6 +119,18 @@ func (s *stack) follow(t testing.TB) {
 	t.Cleanup(func() {
 		cancel()
 		followers.Wait()
+	})
+}
+
+// runLookups keeps memory and snapshots current until the test ends, as a running server does.
+func (s *stack) runLookups(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { s.lookups.Run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
 	})
 }
 

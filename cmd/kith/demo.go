@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	_ "embed" // sample/contacts.vcf
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"time"
@@ -123,8 +124,11 @@ func startDemo(ctx context.Context, rdb redis.UniversalClient) (*demo, error) {
 	if err != nil {
 		return nil, err
 	}
-	const expectedUsers = 10_000
-	s, err := buildStack(ctx, stackConfig{rdb: rdb, master: master, verifier: verifier, expectedUsers: expectedUsers})
+	const expectedUsers, minAnonymity = 10_000, 1000
+	s, err := buildStack(ctx, stackConfig{
+		rdb: rdb, master: master, verifier: verifier, expectedUsers: expectedUsers, minAnonymity: minAnonymity,
+		logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +141,7 @@ func startDemo(ctx context.Context, rdb redis.UniversalClient) (*demo, error) {
 
 // serve listens on a free loopback port until ctx ends.
 func (d *demo) serve(ctx context.Context) error {
-	go d.keyring.Follow(ctx)
+	go d.follow(ctx)
 	return d.server.Run(ctx, time.Second, server.Listener{Listener: d.listener, Handler: d.tap})
 }
 

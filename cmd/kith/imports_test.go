@@ -29,10 +29,11 @@ var imports = map[string][]string{
 	"server/bucket":    {"crypto", "crypto/secret", "server/directory"},
 	"server/keyring":   {"crypto", "crypto/secret", "crypto/voprf", "server/directory"},
 	"server/registry":  {"crypto", "crypto/secret", "crypto/voprf", "normalize", "server/directory", "server/keyring"},
-	"server": {"crypto", "crypto/secret", "crypto/voprf", "normalize", "server/directory", "server/keyring", "server/quota",
-		"server/registry", "server/token"},
-	"cmd/kith": {"client", "crypto", "crypto/voprf", "normalize", "server", "server/directory", "server/ephemeral", "server/keyring",
-		"server/quota", "server/registry", "server/token"},
+	"server/lookup":    {"crypto", "server/bucket", "server/directory", "server/keyring", "server/snapshot"},
+	"server": {"crypto", "crypto/secret", "crypto/voprf", "normalize", "server/bucket", "server/directory", "server/keyring",
+		"server/lookup", "server/quota", "server/registry", "server/snapshot", "server/token"},
+	"cmd/kith": {"client", "crypto", "crypto/voprf", "normalize", "server", "server/bucket", "server/directory", "server/ephemeral",
+		"server/keyring", "server/lookup", "server/quota", "server/registry", "server/snapshot", "server/token"},
 }
 
 // only lists outside packages with the packages of Kith that may import them.
@@ -43,7 +44,8 @@ var only = map[string][]string{
 	"github.com/nyaruka/phonenumbers": {"normalize"},
 	"github.com/golang-jwt/jwt":       {"server/token"},
 	"github.com/prometheus":           {"server"},
-	"github.com/redis/go-redis":       {"server/directory", "server/keyring", "server/quota", "server/ephemeral", "server/redistest", "cmd/kith"},
+	"github.com/redis/go-redis": {"server/directory", "server/keyring", "server/lookup", "server/quota", "server/snapshot",
+		"server/ephemeral", "server/redistest", "cmd/kith"},
 	"github.com/alecthomas/kong":      {"cmd/kith"},
 	"testing":                         {"server/redistest"},
 	"github.com/schollz/progressbar":  {"cmd/kith"},

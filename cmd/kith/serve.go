@@ -16,6 +16,7 @@ import (
 	"github.com/kith-project/kith/server/directory"
 	"github.com/kith-project/kith/server/ephemeral"
 	"github.com/kith-project/kith/server/keyring"
+	"github.com/kith-project/kith/server/snapshot"
 	"github.com/kith-project/kith/server/token"
 )
 
@@ -38,8 +39,15 @@ type serveCommand struct {
 	TokenKeys     string `placeholder:"FILE" help:"Public keys of those who issue tokens, in PEM: Ed25519 or P-256. With it no tokens are written to DIR."`
 	TokenAudience string `default:"kith" placeholder:"AUD" help:"Audience that tokens must name (default ${default})."`
 
-	ExpectedUsers int    `default:"1000000" placeholder:"N" help:"How many users the first epoch is laid out for (default ${default}); later starts do not change it."`
-	LogFormat     string `default:"text" enum:"text,json" help:"Form of the log on standard error: text or json."`
+	ExpectedUsers int `default:"1000000" placeholder:"N" help:"How many users the first epoch is laid out for (default ${default}); later starts do not change it."`
+	MinAnonymity  int `default:"1000" placeholder:"N" help:"How many possible numbers a prefix must stand for at least, of 10^10 (default ${default}): the floor under what a lookup by bucket tells."`
+
+	SnapshotInterval time.Duration `default:"6h" help:"How often the snapshot is built (default ${default}). Someone hidden is out of every snapshot after twice as long."`
+	KeepChanges      time.Duration `default:"168h" help:"How long changes are kept for devices that have an older snapshot (default ${default})."`
+	LookupsPerSource int           `default:"32" placeholder:"N" help:"How many lookups of one address may be under way at once (default ${default}); -1 for no limit."`
+	BehindProxy      bool          `help:"Take addresses from X-Forwarded-For, as a proxy on a private network sets it."`
+
+	LogFormat string `default:"text" enum:"text,json" help:"Form of the log on standard error: text or json."`
 }
 
 // Run builds a server from the flags and answers until the process is told to stop.
@@ -66,7 +74,9 @@ func (cmd *serveCommand) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	s, err := buildStack(ctx, stackConfig{
-		rdb: rdb, master: master, verifier: verifier, expectedUsers: cmd.ExpectedUsers, logger: cmd.logger(t),
+		rdb: rdb, master: master, verifier: verifier, expectedUsers: cmd.ExpectedUsers, minAnonymity: cmd.MinAnonymity,
+		snapshots: snapshot.Config{Interval: cmd.SnapshotInterval, KeepChanges: cmd.KeepChanges}, logger: cmd.logger(t),
+		lookupsPerSource: cmd.LookupsPerSource, behindProxy: cmd.BehindProxy,
 	})
 	if err != nil {
 		return err
@@ -79,7 +89,7 @@ func (cmd *serveCommand) Run(ctx context.Context, t *terminal) error {
 
 	follow, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	go s.keyring.Follow(follow)
+	go s.follow(follow)
 	if err := s.server.Run(ctx, shutdownGrace, listeners...); err != nil {
 		return err
 	}
@@ -96,6 +106,12 @@ func (cmd *serveCommand) check() error {
 		return errors.New("--tls-cert and --tls-key go together")
 	case cmd.ExpectedUsers < 1:
 		return errors.New("--expected-users: at least 1")
+	case cmd.MinAnonymity < 1:
+		return errors.New("--min-anonymity: at least 1")
+	case cmd.SnapshotInterval < time.Minute || cmd.KeepChanges < time.Minute:
+		return errors.New("--snapshot-interval and --keep-changes: at least 1m")
+	case cmd.LookupsPerSource == 0:
+		return errors.New("--lookups-per-source: at least 1, or -1 for no limit")
 	case cmd.Ephemeral || cmd.Dir != "":
 		return nil
 	case cmd.TokenKeys == "":

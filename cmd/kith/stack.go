@@ -7,14 +7,18 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/kith-project/kith/server"
+	"github.com/kith-project/kith/server/bucket"
 	"github.com/kith-project/kith/server/directory"
 	"github.com/kith-project/kith/server/keyring"
+	"github.com/kith-project/kith/server/lookup"
 	"github.com/kith-project/kith/server/quota"
 	"github.com/kith-project/kith/server/registry"
+	"github.com/kith-project/kith/server/snapshot"
 	"github.com/kith-project/kith/server/token"
 )
 
@@ -23,6 +27,7 @@ type stack struct {
 	server   *server.Server
 	keyring  *keyring.Keyring
 	registry *registry.Registry
+	lookups  *lookup.Lookups
 }
 
 // stackConfig says what to build a stack of.
@@ -31,28 +36,46 @@ type stackConfig struct {
 	master        keyring.MasterKey
 	verifier      *token.Verifier
 	expectedUsers int
-	logger        *slog.Logger
+	minAnonymity  int // plausible numbers that a prefix must have at least
+	snapshots     snapshot.Config
+	logger        *slog.Logger // required
+
+	lookupsPerSource int
+	behindProxy      bool
 }
 
 // buildStack opens the keyring of a store, making the first epoch if there is none, and puts a server on it.
 func buildStack(ctx context.Context, c stackConfig) (*stack, error) {
 	metrics := server.NewMetrics()
 	store := directory.New(c.rdb, directory.Config{OnCorrupt: metrics.Corrupt})
-	if err := keyring.Create(ctx, c.rdb, c.master, rand.Reader, layoutFor(c.expectedUsers), store); err != nil {
+	if err := keyring.Create(ctx, c.rdb, c.master, rand.Reader, planFor(c.expectedUsers, c.minAnonymity), store); err != nil {
 		return nil, keyringError(err)
 	}
 	keys, err := keyring.Open(ctx, c.rdb, c.master)
 	if err != nil {
 		return nil, keyringError(err)
 	}
+	lookups := lookup.New(lookup.Config{
+		Redis: c.rdb, Directory: store, Keyring: keys, Bucket: bucket.Config{OnLookup: metrics.BucketsAnswered},
+		Snapshot: c.snapshots, OnError: func(err error) { c.logger.Warn("lookups", "cause", err.Error()) },
+	})
 	reg := registry.New(keys, store)
+	reg.OnWrite = lookups.Wrote
 	return &stack{
 		server: server.New(server.Config{
-			Keyring: keys, Directory: store, Registry: reg, Ledger: quota.New(c.rdb), Verifier: c.verifier,
-			Metrics: metrics, Logger: c.logger,
+			Keyring: keys, Directory: store, Lookups: lookups, Registry: reg, Ledger: quota.New(c.rdb), Verifier: c.verifier,
+			Metrics: metrics, Logger: c.logger, LookupsPerSource: c.lookupsPerSource, BehindProxy: c.behindProxy,
 		}),
-		keyring: keys, registry: reg,
+		keyring: keys, registry: reg, lookups: lookups,
 	}, nil
+}
+
+// follow keeps the stack current until ctx ends.
+func (s *stack) follow(ctx context.Context) {
+	var following sync.WaitGroup
+	following.Go(func() { s.keyring.Follow(ctx) })
+	following.Go(func() { s.lookups.Run(ctx) })
+	following.Wait()
 }
 
 const (
@@ -64,11 +87,17 @@ const (
 	maxBucketBits = 24
 )
 
-// layoutFor returns the layout of an epoch that is to hold so many users.
-func layoutFor(users int) directory.Layout {
+// planFor returns how an epoch that is to hold so many users is laid out: in as many buckets as hold about 50 of them, but
+// not so many that fewer than minAnonymity of the numbers that there could be share a prefix.
+func planFor(users, minAnonymity int) keyring.Plan {
 	bits := math.Round(math.Log2(float64(max(users, 1)) / usersPerBucket))
-	bucketBits := uint8(min(max(bits, 0), maxBucketBits))
-	return directory.Layout{PartitionBits: min(bucketBits, maxPartitionBits), BucketBits: bucketBits}
+	floor := math.Floor(math.Log2(server.PlausibleNumbers / float64(max(minAnonymity, 1))))
+	bucketBits := uint8(max(min(bits, floor, maxBucketBits), 0))
+	mean := float64(users) / math.Exp2(float64(bucketBits))
+	return keyring.Plan{
+		Layout: directory.Layout{PartitionBits: min(bucketBits, maxPartitionBits), BucketBits: bucketBits},
+		Slots:  bucket.SlotsFor(mean),
+	}
 }
 
 // keyringError adds hints to the errors of opening a keyring.

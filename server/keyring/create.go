@@ -32,18 +32,23 @@ func Exists(ctx context.Context, rdb redis.UniversalClient) (bool, error) {
 	return n == 1, nil
 }
 
-// Create makes a keyring with one active epoch in a store that has none, its layout as given but for the epoch's id, its
-// keys from rand. The epoch is staged, its partitions are prepared, and then it becomes active; a Create that was
+// Plan says how an epoch is to be laid out.
+type Plan struct {
+	Layout directory.Layout // its Epoch is ignored
+	Slots  int              // of each bucket, at least 1
+}
+
+// Create makes a keyring with one active epoch in a store that has none, laid out by plan, its keys from rand. The epoch is staged, its partitions are prepared, and then it becomes active; a Create that was
 // interrupted, or that runs on several servers at once, goes on where the store stands, so that all end with the same
 // epoch. On a store that has an active epoch it does nothing.
 //
 // It returns ErrMasterKey, ErrSealed, ErrRecord, ErrUnavailable, or the error of partitions.
-func Create(ctx context.Context, rdb redis.UniversalClient, master MasterKey, rand io.Reader, layout directory.Layout, partitions Partitions) error {
+func Create(ctx context.Context, rdb redis.UniversalClient, master MasterKey, rand io.Reader, plan Plan, partitions Partitions) error {
 	for {
 		snapshot, err := read(ctx, rdb, master)
 		switch {
 		case errors.Is(err, ErrNone):
-			err = stageFirst(ctx, rdb, master, rand, layout)
+			err = stageFirst(ctx, rdb, master, rand, plan)
 		case err != nil:
 			return err
 		case snapshot.Active() != nil:
@@ -58,7 +63,7 @@ func Create(ctx context.Context, rdb redis.UniversalClient, master MasterKey, ra
 }
 
 // stageFirst writes generation 1: the account key and the first epoch, staged.
-func stageFirst(ctx context.Context, rdb redis.UniversalClient, master MasterKey, rand io.Reader, layout directory.Layout) error {
+func stageFirst(ctx context.Context, rdb redis.UniversalClient, master MasterKey, rand io.Reader, plan Plan) error {
 	key, err := voprf.GenerateKeyPair(rand)
 	if err != nil {
 		return err
@@ -69,12 +74,12 @@ func stageFirst(ctx context.Context, rdb redis.UniversalClient, master MasterKey
 			return fmt.Errorf("keyring: reading randomness: %w", err)
 		}
 	}
-	layout.Epoch = firstEpoch
 	epoch := &Epoch{
 		ID: firstEpoch, State: StateStaged, Key: key, Storage: crypto.StorageKey{Value: storage},
-		Layout: layout, Created: time.Now(),
+		Layout: plan.Layout, Slots: plan.Slots, Created: time.Now(),
 	}
-	if err := layout.Validate(); err != nil {
+	epoch.Layout.Epoch = firstEpoch
+	if err := epoch.Layout.Validate(); err != nil {
 		return err
 	}
 	sealedEpoch, err := epoch.seal(rand, master)

@@ -15,7 +15,7 @@ import (
 	"github.com/kith-project/kith/server/redistest"
 )
 
-var layout = directory.Layout{PartitionBits: 2, BucketBits: 4}
+var plan = keyring.Plan{Layout: directory.Layout{PartitionBits: 2, BucketBits: 4}, Slots: 96}
 
 // start returns a client of an empty Redis.
 func start(t testing.TB) *redis.Client {
@@ -36,7 +36,7 @@ func newMaster(t testing.TB) keyring.MasterKey {
 func create(t testing.TB, rdb *redis.Client, master keyring.MasterKey) {
 	t.Helper()
 	store := directory.New(rdb, directory.Config{})
-	if err := keyring.Create(context.Background(), rdb, master, rand.Reader, layout, store); err != nil {
+	if err := keyring.Create(context.Background(), rdb, master, rand.Reader, plan, store); err != nil {
 		t.Fatalf("Create: %v", err)
 	}
 }
@@ -82,7 +82,7 @@ func TestCreateAndOpen(t *testing.T) {
 	if len(s.Epochs) != 1 || s.Generation != 2 || e == nil || e != s.Epoch(1) || s.Epoch(2) != nil {
 		t.Fatalf("got %+v, want epoch 1 alone, active, at generation 2", s)
 	}
-	if want := (directory.Layout{Epoch: 1, PartitionBits: 2, BucketBits: 4}); e.Layout != want {
+	if want := (directory.Layout{Epoch: 1, PartitionBits: 2, BucketBits: 4}); e.Layout != want || e.Slots != 96 {
 		t.Errorf("got layout %+v, want %+v", e.Layout, want)
 	}
 	if !e.Written() || !e.Served() || e.Created.IsZero() {
@@ -107,7 +107,7 @@ func TestCreateOnSeveralServersAtOnce(t *testing.T) {
 	for i := range snapshots {
 		wg.Go(func() {
 			store := directory.New(rdb, directory.Config{})
-			if err := keyring.Create(context.Background(), rdb, master, rand.Reader, layout, store); err != nil {
+			if err := keyring.Create(context.Background(), rdb, master, rand.Reader, plan, store); err != nil {
 				t.Errorf("Create: %v", err)
 				return
 			}
@@ -153,7 +153,7 @@ func TestCreateGoesOnWhereItStopped(t *testing.T) {
 			partitions := prepareFunc(func(ctx context.Context, l directory.Layout, generation uint64) error {
 				return killed(ctx, store, l, generation)
 			})
-			if err := keyring.Create(ctx, rdb, master, rand.Reader, layout, partitions); !errors.Is(err, errKilled) {
+			if err := keyring.Create(ctx, rdb, master, rand.Reader, plan, partitions); !errors.Is(err, errKilled) {
 				t.Fatalf("Create: got %v, want the error of the partitions", err)
 			}
 			staged := current(t, rdb, master)
@@ -183,7 +183,7 @@ func TestCreateIsOvertaken(t *testing.T) {
 		}
 		return store.Prepare(ctx, l, generation)
 	})
-	if err := keyring.Create(context.Background(), rdb, master, rand.Reader, layout, late); err != nil {
+	if err := keyring.Create(context.Background(), rdb, master, rand.Reader, plan, late); err != nil {
 		t.Errorf("Create: got %v, want nil", err)
 	}
 	if s := current(t, rdb, master); s.Active() == nil || s.Generation != 2 {
@@ -197,19 +197,19 @@ func TestCreateOverALostKeyring(t *testing.T) {
 	ctx := context.Background()
 	rdb, master := start(t), newMaster(t)
 	store := directory.New(rdb, directory.Config{})
-	lost := layout
+	lost := plan.Layout
 	lost.Epoch = 1
 	if err := store.Prepare(ctx, lost, 7); err != nil {
 		t.Fatal(err)
 	}
-	if err := keyring.Create(ctx, rdb, master, rand.Reader, layout, store); !errors.Is(err, directory.ErrStale) {
+	if err := keyring.Create(ctx, rdb, master, rand.Reader, plan, store); !errors.Is(err, directory.ErrStale) {
 		t.Errorf("Create: got %v, want ErrStale", err)
 	}
 }
 
 func TestCreateRefusesALayout(t *testing.T) {
 	rdb := start(t)
-	bad := directory.Layout{PartitionBits: 5, BucketBits: 4}
+	bad := keyring.Plan{Layout: directory.Layout{PartitionBits: 5, BucketBits: 4}, Slots: 96}
 	err := keyring.Create(context.Background(), rdb, newMaster(t), rand.Reader, bad, prepareFunc(nil))
 	if !errors.Is(err, directory.ErrLayout) {
 		t.Errorf("got %v, want ErrLayout", err)
@@ -233,7 +233,7 @@ func TestStoreAwayIsAnError(t *testing.T) {
 	if _, err := keyring.Exists(ctx, rdb); err != keyring.ErrUnavailable {
 		t.Errorf("Exists: got %v, want ErrUnavailable", err)
 	}
-	if err := keyring.Create(ctx, rdb, master, rand.Reader, layout, prepareFunc(nil)); err != keyring.ErrUnavailable {
+	if err := keyring.Create(ctx, rdb, master, rand.Reader, plan, prepareFunc(nil)); err != keyring.ErrUnavailable {
 		t.Errorf("Create: got %v, want ErrUnavailable", err)
 	}
 }

@@ -34,6 +34,8 @@ type Epoch struct {
 	Key     *voprf.PrivateKey
 	Storage crypto.StorageKey
 	Layout  directory.Layout
+	// Slots is the number of short tags in the answer of every bucket. It only grows, by RaiseSlots.
+	Slots   int
 	Created time.Time
 }
 
@@ -67,6 +69,7 @@ type record struct {
 	StorageKey    []byte `json:"storage_key"` // sealed, 60 bytes
 	PartitionBits uint8  `json:"partition_bits"`
 	BucketBits    uint8  `json:"bucket_bits"`
+	Slots         int    `json:"slots"`
 	CreatedMS     int64  `json:"created_ms"` // Unix time in milliseconds
 }
 
@@ -89,7 +92,7 @@ func (e *Epoch) seal(rand io.Reader, master MasterKey) ([]byte, error) {
 	return json.Marshal(record{
 		Format: recordFormat, ID: e.ID, State: e.State, Suite: voprf.Suite, PublicKey: e.Key.PublicKey().Bytes(),
 		PrivateKey: private, StorageKey: storage, PartitionBits: e.Layout.PartitionBits,
-		BucketBits: e.Layout.BucketBits, CreatedMS: e.Created.UnixMilli(),
+		BucketBits: e.Layout.BucketBits, Slots: e.Slots, CreatedMS: e.Created.UnixMilli(),
 	})
 }
 
@@ -114,10 +117,10 @@ func openEpoch(id uint32, data []byte, master MasterKey) (*Epoch, error) {
 	}
 	e := &Epoch{
 		ID: id, State: r.State, Key: key, Storage: crypto.StorageKey{Value: storage},
-		Layout:  directory.Layout{Epoch: id, PartitionBits: r.PartitionBits, BucketBits: r.BucketBits},
-		Created: time.UnixMilli(r.CreatedMS),
+		Layout: directory.Layout{Epoch: id, PartitionBits: r.PartitionBits, BucketBits: r.BucketBits},
+		Slots:  r.Slots, Created: time.UnixMilli(r.CreatedMS),
 	}
-	if err := e.Layout.Validate(); err != nil {
+	if err := e.Layout.Validate(); err != nil || r.Slots < 1 {
 		return nil, ErrRecord
 	}
 	return e, nil

@@ -90,8 +90,8 @@ func newBench(t *testing.T) *bench {
 // create makes a keyring as another server would.
 func (b *bench) create(t *testing.T) {
 	t.Helper()
-	layout := directory.Layout{PartitionBits: 1, BucketBits: 2}
-	if err := Create(context.Background(), b.client, b.master, rand.Reader, layout, prepared{}); err != nil {
+	plan := Plan{Layout: directory.Layout{PartitionBits: 1, BucketBits: 2}, Slots: 96}
+	if err := Create(context.Background(), b.client, b.master, rand.Reader, plan, prepared{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -122,7 +122,7 @@ func newEpoch(t testing.TB, id uint32) *Epoch {
 	}
 	return &Epoch{
 		ID: id, State: StateStaged, Key: key, Storage: crypto.StorageKey{Value: secret.Value{1, 2, 3}},
-		Layout: directory.Layout{Epoch: id, PartitionBits: 1, BucketBits: 2}, Created: time.UnixMilli(1_700_000_000_000),
+		Layout: directory.Layout{Epoch: id, PartitionBits: 1, BucketBits: 2}, Slots: 96, Created: time.UnixMilli(1_700_000_000_000),
 	}
 }
 

@@ -39,6 +39,10 @@ type Store interface {
 type Registry struct {
 	keys  Keyring
 	store Store
+
+	// OnWrite, if set before the first call, is told of each record that may have been changed, also if the call fails
+	// afterwards. It must not block.
+	OnWrite func(epoch *keyring.Epoch, tag crypto.Tag)
 }
 
 // New returns a registry.
@@ -154,6 +158,9 @@ func (r *Registry) writeEpoch(ctx context.Context, generation uint64, e *keyring
 		}
 	}
 	outcomes, err := r.store.Apply(ctx, e.Layout, generation, []directory.Write{w})
+	if r.OnWrite != nil {
+		r.OnWrite(e, w.Tag)
+	}
 	switch {
 	case errors.Is(err, directory.ErrStale):
 		if err := r.keys.Reload(ctx); err != nil {
