@@ -127,7 +127,7 @@ func startDemo(ctx context.Context, rdb redis.UniversalClient) (*demo, error) {
 	const expectedUsers, minAnonymity = 10_000, 1000
 	s, err := buildStack(ctx, stackConfig{
 		rdb: rdb, master: master, verifier: verifier, expectedUsers: expectedUsers, minAnonymity: minAnonymity,
-		logger: slog.New(slog.DiscardHandler),
+		keepTombstones: defaultKeepTombstones, logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return nil, err

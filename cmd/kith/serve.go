@@ -44,6 +44,7 @@ type serveCommand struct {
 
 	SnapshotInterval time.Duration `default:"6h" help:"How often the snapshot is built (default ${default}). Someone hidden is out of every snapshot after twice as long."`
 	KeepChanges      time.Duration `default:"168h" help:"How long changes are kept for devices that have an older snapshot (default ${default})."`
+	KeepTombstones   time.Duration `default:"720h" help:"How long a deletion is remembered, so that a late write does not undo it (default ${default})."`
 	LookupsPerSource int           `default:"32" placeholder:"N" help:"How many lookups of one address may be under way at once (default ${default}); -1 for no limit."`
 	BehindProxy      bool          `help:"Take addresses from X-Forwarded-For, as a proxy on a private network sets it."`
 
@@ -75,7 +76,8 @@ func (cmd *serveCommand) Run(ctx context.Context, t *terminal) error {
 	}
 	s, err := buildStack(ctx, stackConfig{
 		rdb: rdb, master: master, verifier: verifier, expectedUsers: cmd.ExpectedUsers, minAnonymity: cmd.MinAnonymity,
-		snapshots: snapshot.Config{Interval: cmd.SnapshotInterval, KeepChanges: cmd.KeepChanges}, logger: cmd.logger(t),
+		snapshots: snapshot.Config{Interval: cmd.SnapshotInterval, KeepChanges: cmd.KeepChanges}, keepTombstones: cmd.KeepTombstones,
+		logger:           cmd.logger(t),
 		lookupsPerSource: cmd.LookupsPerSource, behindProxy: cmd.BehindProxy,
 	})
 	if err != nil {
@@ -110,6 +112,8 @@ func (cmd *serveCommand) check() error {
 		return errors.New("--min-anonymity: at least 1")
 	case cmd.SnapshotInterval < time.Minute || cmd.KeepChanges < time.Minute:
 		return errors.New("--snapshot-interval and --keep-changes: at least 1m")
+	case cmd.KeepTombstones < time.Hour:
+		return errors.New("--keep-tombstones: at least 1h")
 	case cmd.LookupsPerSource == 0:
 		return errors.New("--lookups-per-source: at least 1, or -1 for no limit")
 	case cmd.Ephemeral || cmd.Dir != "":

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -24,10 +25,14 @@ import (
 
 // stack is a server with the parts that it is made of.
 type stack struct {
-	server   *server.Server
-	keyring  *keyring.Keyring
-	registry *registry.Registry
-	lookups  *lookup.Lookups
+	server    *server.Server
+	keyring   *keyring.Keyring
+	registry  *registry.Registry
+	lookups   *lookup.Lookups
+	directory *directory.Store
+	logger    *slog.Logger
+
+	keepTombstones time.Duration
 }
 
 // stackConfig says what to build a stack of.
@@ -38,7 +43,9 @@ type stackConfig struct {
 	expectedUsers int
 	minAnonymity  int // plausible numbers that a prefix must have at least
 	snapshots     snapshot.Config
-	logger        *slog.Logger // required
+	// keepTombstones is how long a deletion is remembered, for writes that come late.
+	keepTombstones time.Duration
+	logger         *slog.Logger // required
 
 	lookupsPerSource int
 	behindProxy      bool
@@ -66,7 +73,7 @@ func buildStack(ctx context.Context, c stackConfig) (*stack, error) {
 			Keyring: keys, Directory: store, Lookups: lookups, Registry: reg, Ledger: quota.New(c.rdb), Verifier: c.verifier,
 			Metrics: metrics, Logger: c.logger, LookupsPerSource: c.lookupsPerSource, BehindProxy: c.behindProxy,
 		}),
-		keyring: keys, registry: reg, lookups: lookups,
+		keyring: keys, registry: reg, lookups: lookups, directory: store, logger: c.logger, keepTombstones: c.keepTombstones,
 	}, nil
 }
 
@@ -75,8 +82,16 @@ func (s *stack) follow(ctx context.Context) {
 	var following sync.WaitGroup
 	following.Go(func() { s.keyring.Follow(ctx) })
 	following.Go(func() { s.lookups.Run(ctx) })
+	following.Go(func() {
+		registry.PurgeEvery(ctx, s.keyring, s.directory, s.keepTombstones, func(err error) {
+			s.logger.Warn("purge", "cause", err.Error())
+		})
+	})
 	following.Wait()
 }
+
+// defaultKeepTombstones is how long a deletion is remembered where nothing else is configured.
+const defaultKeepTombstones = 30 * 24 * time.Hour
 
 const (
 	// usersPerBucket is the number of users that a bucket is meant to hold.
