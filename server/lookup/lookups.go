@@ -183,8 +183,7 @@ func (l *Lookups) make(k *keyring.Epoch, format bucket.Format) (*epoch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &epoch{
-		view: view, lookup: bucket.NewLookup(view), store: snapshot.NewStore(l.config.Redis, k.ID, l.config.CacheBytes),
-		builder: builder, layout: k.Layout,
-	}, nil
+	store := snapshot.NewStore(l.config.Redis, k.ID, l.config.CacheBytes)
+	store.ReadTail(l.config.Directory, k.Layout)
+	return &epoch{view: view, lookup: bucket.NewLookup(view), store: store, builder: builder, layout: k.Layout}, nil
 }
