@@ -36,6 +36,15 @@ type book struct {
 	index      map[string]int // number: its place in candidates
 }
 
+// numbers returns the numbers of all candidates, in their order.
+func (b *book) numbers() []string {
+	numbers := make([]string, len(b.candidates))
+	for i, c := range b.candidates {
+		numbers[i] = c.number
+	}
+	return numbers
+}
+
 // candidate is one form of a number, and who has it.
 type candidate struct {
 	number string

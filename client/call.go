@@ -20,8 +20,11 @@ type request struct {
 	body   []byte // packed, or nil
 	accept string // the media type that the answer must have
 	limit  int    // the longest answer, in bytes
-	token  TokenSource
-	key    string // Idempotency-Key, or empty
+	// measure, if set, returns the limit for the header of an answer, or an error.
+	measure func(http.Header) (int, error)
+	cost    *int64 // if set, grows by the bytes of the bodies of each attempt
+	token   TokenSource
+	key     string // Idempotency-Key, or empty
 }
 
 // call sends q, again as the retry policy says, and returns the body of a 200 answer. Its errors are *ProblemError,
@@ -37,6 +40,7 @@ func (c *Client) attempt(ctx context.Context, q request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	q.charge(len(q.body))
 	resp, err := q.via.Do(req)
 	if err != nil {
 		return nil, &networkError{q.name, err}
@@ -50,7 +54,13 @@ func (c *Client) attempt(ctx context.Context, q request) ([]byte, error) {
 	case resp.StatusCode != http.StatusOK || !hasType(resp.Header, q.accept):
 		return nil, fmt.Errorf("%w: %s: not %s", ErrAnswer, q.name, q.accept)
 	}
+	if q.measure != nil {
+		if q.limit, err = q.measure(resp.Header); err != nil {
+			return nil, err
+		}
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(q.limit)+1))
+	q.charge(len(body))
 	if err != nil {
 		return nil, &networkError{q.name, err}
 	}
@@ -58,6 +68,13 @@ func (c *Client) attempt(ctx context.Context, q request) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %s: longer than asked for", ErrAnswer, q.name)
 	}
 	return body, nil
+}
+
+// charge counts bytes of a body, if they are counted.
+func (q *request) charge(n int) {
+	if q.cost != nil {
+		*q.cost += int64(n)
+	}
 }
 
 // newRequest makes the HTTP request of one attempt. It returns ErrToken or the token source's error.

@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
+	"time"
 )
 
 // Client syncs address books with one server. It may be used concurrently: Syncs wait for each other.
@@ -14,6 +16,8 @@ type Client struct {
 	// two Syncs do not share one.
 	closeIdle func()
 	retry     retryPolicy
+	now       func() time.Time
+	refresh   atomic.Bool   // RefreshLabels was called since the last Sync
 	busy      chan struct{} // holds one element while a Sync runs; a mutex that can be waited for with a context
 }
 
@@ -23,7 +27,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{options: o, retry: defaultRetryPolicy(o.MaxWait), busy: make(chan struct{}, 1)}
+	c := &Client{options: o, retry: defaultRetryPolicy(o.MaxWait), now: time.Now, busy: make(chan struct{}, 1)}
 	c.metered, c.lookups, c.closeIdle = newHTTPClients(o)
 	return c, nil
 }
@@ -37,7 +41,8 @@ func New(o Options) (*Client, error) {
 //   - *ProblemError, an answer that was an error. With a RetryAfter above Options.MaxWait: call Sync again then;
 //   - ErrKeyChanged, ErrProof: the server can not be trusted as it is, and learned nothing that it could use;
 //   - ErrAnswer, ErrNoEpoch, ErrMode, *IncompatibleError: this is not a server for this client;
-//   - ErrState, ErrStateInUse, and the errors of the state store, the token source and the address book.
+//   - ErrBudget: no mode that Options.MinPrivacy allows can work with so small an Options.Budget;
+//   - ErrState, ErrStateInUse, and the errors of the state store, the cache, the token source and the address book.
 //
 // What was paid for before an error is kept, and the next Sync goes on from there. Syncs of one Client run one after
 // the other; of other Clients on the same store, FileState lets only one run and the others return ErrStateInUse.
@@ -52,6 +57,9 @@ func (c *Client) Sync(ctx context.Context, addressBook AddressBook) (*Result, er
 	if r.state, err = loadState(ctx, c.options.State, c.options.Server); err != nil {
 		return nil, err
 	}
+	if c.refresh.Swap(false) {
+		r.state.expireLabels()
+	}
 	if r.book, err = readBook(ctx, addressBook, c.options.Region, c.options.Progress); err != nil {
 		return nil, err
 	}
@@ -62,6 +70,11 @@ func (c *Client) Sync(ctx context.Context, addressBook AddressBook) (*Result, er
 	}
 	return result, err
 }
+
+// RefreshLabels makes the next Sync fetch the labels of all matches anew, by the requests that fetched them before, decoys
+// included. Without it that happens when they are 30 days old: the server does not announce changed labels. In mode exact
+// every Sync fetches them.
+func (c *Client) RefreshLabels() { c.refresh.Store(true) }
 
 // lock keeps out other Syncs of c, for which it waits, and other users of the store, for which it does not.
 func (c *Client) lock(ctx context.Context) (unlock func(), err error) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/crypto/voprf"
 	"github.com/kith-project/kith/normalize"
 )
@@ -27,14 +28,18 @@ type directory struct {
 	publicKey   *voprf.PublicKey // of the active epoch
 	epochs      []directoryEpoch
 	modes       []Mode
-	maxElements int // in one evaluation request, at most voprf.MaxBatch
-	maxTags     int // in one exact lookup; 0 if the server does not say
+	maxElements int     // in one evaluation request, at most voprf.MaxBatch
+	maxTags     int     // in one exact lookup; 0 if the server does not say
+	maxPrefixes int     // in one lookup by bucket; 0 if the server does not say
+	maxLabels   int     // prefixes in one lookup by bucket with labels; 0 if the server does not say
+	figures     Figures // of the active epoch
 }
 
 type directoryEpoch struct {
-	id    uint32
-	state string
-	key   [voprf.ElementSize]byte
+	id      uint32
+	state   string
+	key     [voprf.ElementSize]byte
+	figures Figures
 }
 
 // directoryMessage is the answer to GET /v1/directory. Members that are not here are ignored: servers may be newer.
@@ -43,13 +48,22 @@ type directoryMessage struct {
 	Mode    int    `json:"mode"`
 	Profile string `json:"profile"`
 	Epochs  []struct {
-		ID        uint32 `json:"id"`
-		State     string `json:"state"`
-		PublicKey string `json:"public_key"`
+		ID         uint32 `json:"id"`
+		State      string `json:"state"`
+		PublicKey  string `json:"public_key"`
+		BucketBits int    `json:"bucket_bits"`
+		Slots      int    `json:"slots"`
+		TagBytes   int    `json:"tag_bytes"`
+		Snapshot   struct {
+			Bytes            int64 `json:"bytes"`
+			ChangesBytesADay int64 `json:"changes_bytes_a_day"`
+		} `json:"snapshot"`
 	} `json:"epochs"`
 	Limits struct {
-		MaxElements int `json:"max_elements"`
-		MaxTags     int `json:"max_tags"`
+		MaxElements      int `json:"max_elements"`
+		MaxTags          int `json:"max_tags"`
+		MaxPrefixes      int `json:"max_prefixes"`
+		MaxLabelPrefixes int `json:"max_label_prefixes"`
 	} `json:"limits"`
 	Modes []Mode `json:"modes"`
 }
@@ -87,9 +101,12 @@ func decodeDirectory(body []byte) (*directory, error) {
 		modes:       m.Modes,
 		maxElements: min(m.Limits.MaxElements, voprf.MaxBatch),
 		maxTags:     m.Limits.MaxTags,
+		maxPrefixes: m.Limits.MaxPrefixes,
+		maxLabels:   m.Limits.MaxLabelPrefixes,
 	}
 	for _, e := range m.Epochs {
 		epoch := directoryEpoch{id: e.ID, state: e.State}
+		epoch.figures = Figures{e.BucketBits, e.Slots, e.TagBytes, e.Snapshot.Bytes, e.Snapshot.ChangesBytesADay}
 		if !decodeExactly(epoch.key[:], e.PublicKey) {
 			return nil, fmt.Errorf("%w: public key of a wrong length", ErrAnswer)
 		}
@@ -121,9 +138,33 @@ func (d *directory) findActive() error {
 		return fmt.Errorf("%w: two active epochs", ErrAnswer)
 	}
 	d.active = d.epochs[at]
+	d.figures = d.active.figures
 	var err error
 	if d.publicKey, err = voprf.UnmarshalPublicKey(d.active.key[:]); err != nil {
 		return fmt.Errorf("%w: public key: %w", ErrAnswer, err)
+	}
+	return nil
+}
+
+// check returns ErrMode if the server does not offer a mode, and ErrAnswer if it does without the limits and figures that
+// the mode needs.
+func (d *directory) check(m Mode) error {
+	if !slices.Contains(d.modes, m) {
+		return fmt.Errorf("%w: the server does not offer %s", ErrMode, m)
+	}
+	f := d.figures
+	complete := true
+	switch m {
+	case ModeExact:
+		complete = d.maxTags > 0
+	case ModeBucket:
+		complete = d.maxPrefixes > 0 && d.maxLabels > 0 && f.BucketBits >= 0 && f.BucketBits <= crypto.MaxPrefixBits &&
+			validFormat(f.Slots, f.TagBytes)
+	case ModeSnapshot:
+		complete = f.SnapshotBytes >= 0 && f.ChangesBytesADay >= 0
+	}
+	if !complete {
+		return fmt.Errorf("%w: directory without the limits or figures of mode %s", ErrAnswer, m)
 	}
 	return nil
 }

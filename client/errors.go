@@ -12,8 +12,12 @@ var (
 	ErrOptions = errors.New("client: options")
 	// ErrInsecure means a server address that would send tokens in the clear: http, to another host than this one.
 	ErrInsecure = errors.New("client: plain http to a host that is not loopback")
-	// ErrMode means a lookup mode that is unknown, or that this client or the server does not offer.
+	// ErrMode means a lookup mode that is unknown or that the server does not offer, or, in ModeAuto, that it offers none
+	// that MinPrivacy allows.
 	ErrMode = errors.New("client: lookup mode not available")
+	// ErrBudget means that Options.Budget is smaller than the smallest step of every mode that MinPrivacy allows, so that
+	// waiting would not help.
+	ErrBudget = errors.New("client: budget too small for any allowed mode")
 	// ErrNoEpoch means that the server has no active epoch.
 	ErrNoEpoch = errors.New("client: server has no active epoch")
 	// ErrKeyChanged means that the server names another public key for an epoch than it did before, or than is pinned.
@@ -22,7 +26,7 @@ var (
 	// ErrProof means evaluated elements that were not made with the epoch's private key. It wraps voprf.ErrProof.
 	ErrProof = fmt.Errorf("client: evaluation refused: %w", voprf.ErrProof)
 	// ErrAnswer means an answer that a Kith server does not give: a wrong length or type, tags that were not asked for,
-	// duplicates, a redirect. A captive portal is a common cause.
+	// duplicates, a shard that is not what its name says, a redirect. A captive portal is a common cause.
 	ErrAnswer = errors.New("client: answer not understood")
 	// ErrState means a saved state that this client can not read, or that is another server's. It was left as it is.
 	ErrState = errors.New("client: state not usable")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 
@@ -18,51 +17,75 @@ const matchSize = crypto.TagSize + crypto.SealedLabelSize
 // to 6 MB.
 const maxTagsPerRequest = 1 << 16
 
-// exactLookup is ModeExact: it sends whole tags to POST /v1/epochs/{e}/matches.
-type exactLookup struct {
-	*Client
-	page int // the largest number of tags in one request
+// sealedMatch is one match of an answer.
+type sealedMatch struct {
+	tag   crypto.Tag
+	label crypto.SealedLabel
 }
 
-// newExactLookup returns ErrAnswer if the server offers the mode without its limit.
-func newExactLookup(c *Client, d *directory) (lookup, error) {
-	if d.maxTags == 0 {
-		return nil, fmt.Errorf("%w: directory without a limit of tags", ErrAnswer)
-	}
-	return &exactLookup{Client: c, page: min(d.maxTags, maxTagsPerRequest)}, nil
+// findExact is ModeExact: it looks up all tags, whose labels come with the answer.
+func (r *run) findExact(ctx context.Context) (map[string]labelRecord, error) {
+	return r.askTags(ctx, r.book.numbers(), StageLookUp)
 }
 
-func (l *exactLookup) find(
-	ctx context.Context, epoch uint32, tags []crypto.Tag, progress func(done int),
-) ([]sealedMatch, error) {
-	shuffled, err := shuffle(l.options.Rand, tags)
+// askTags sends the tags of numbers, filled up to a class of counts with random ones, in random order, and opens the
+// labels that come back. Numbers that are not registered are not in the result.
+func (r *run) askTags(ctx context.Context, numbers []string, stage Stage) (map[string]labelRecord, error) {
+	tags, err := r.padTags(numbers)
 	if err != nil {
 		return nil, err
 	}
-	var found []sealedMatch
+	byTag := make(map[crypto.Tag]string, len(numbers))
+	for _, number := range numbers {
+		byTag[r.index.tags[number]] = number
+	}
+	records := make(map[string]labelRecord)
 	done := 0
-	for page := range slices.Chunk(shuffled, l.page) {
-		matches, err := l.findPage(ctx, epoch, page)
+	r.report(stage, done, len(tags))
+	for page := range slices.Chunk(tags, min(r.directory.maxTags, maxTagsPerRequest)) {
+		matches, err := r.requestMatches(ctx, page)
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, matches...)
+		for _, m := range matches {
+			if number, own := byTag[m.tag]; own {
+				records[number] = r.openAny(number, basis{}, m.label)
+			}
+		}
 		done += len(page)
-		progress(done)
+		r.report(stage, done, len(tags))
 	}
-	return found, nil
+	return records, nil
 }
 
-func (l *exactLookup) findPage(ctx context.Context, epoch uint32, tags []crypto.Tag) ([]sealedMatch, error) {
+// padTags returns the tags of numbers and as many random ones as their class has, in random order.
+func (r *run) padTags(numbers []string) ([]crypto.Tag, error) {
+	dice, err := newDice(r.options.Rand)
+	if err != nil {
+		return nil, err
+	}
+	tags := make([]crypto.Tag, quarterClass(len(numbers)))
+	for i := range tags {
+		if i < len(numbers) {
+			tags[i] = r.index.tags[numbers[i]]
+		} else if _, err := io.ReadFull(r.options.Rand, tags[i][:]); err != nil {
+			return nil, fmt.Errorf("client: reading randomness: %w", err)
+		}
+	}
+	shuffle(dice, tags)
+	return tags, nil
+}
+
+// requestMatches sends one page of tags.
+func (r *run) requestMatches(ctx context.Context, tags []crypto.Tag) ([]sealedMatch, error) {
 	body := make([]byte, 0, len(tags)*crypto.TagSize)
 	for _, tag := range tags {
 		body = append(body, tag[:]...)
 	}
-	answer, err := l.call(ctx, request{
+	answer, err := r.callLookup(ctx, request{
 		name:   "matches",
-		via:    l.lookups,
 		method: http.MethodPost,
-		path:   fmt.Sprintf("/v1/epochs/%d/matches", epoch),
+		path:   fmt.Sprintf("/v1/epochs/%d/matches", r.epoch.id),
 		body:   body,
 		accept: typePacked,
 		limit:  len(tags) * matchSize,
@@ -93,18 +116,4 @@ func decodeMatches(answer []byte, asked []crypto.Tag) ([]sealedMatch, error) {
 		matches = append(matches, m)
 	}
 	return matches, nil
-}
-
-// shuffle returns a copy of tags in random order. In the order of the evaluations, tags would tell which element of the
-// account's request is which tag. It returns the reader's error.
-func shuffle(random io.Reader, tags []crypto.Tag) ([]crypto.Tag, error) {
-	var seed [32]byte
-	if _, err := io.ReadFull(random, seed[:]); err != nil {
-		return nil, fmt.Errorf("client: reading randomness: %w", err)
-	}
-	shuffled := slices.Clone(tags)
-	rand.New(rand.NewChaCha8(seed)).Shuffle(len(shuffled), func(i, j int) {
-		shuffled[i], shuffled[j] = shuffled[j], shuffled[i]
-	})
-	return shuffled, nil
 }

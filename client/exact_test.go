@@ -9,28 +9,6 @@ import (
 	"github.com/kith-project/kith/crypto"
 )
 
-func TestShuffle(t *testing.T) {
-	tags := make([]crypto.Tag, 50)
-	for i := range tags {
-		tags[i][0] = byte(i)
-	}
-	before := slices.Clone(tags)
-	shuffled, err := shuffle(zeroReader{}, tags)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Equal(tags, before) {
-		t.Error("the argument was changed")
-	}
-	if slices.Equal(shuffled, tags) {
-		t.Error("the order is the same")
-	}
-	slices.SortFunc(shuffled, func(a, b crypto.Tag) int { return bytes.Compare(a[:], b[:]) })
-	if !slices.Equal(shuffled, tags) {
-		t.Error("it is not a permutation")
-	}
-}
-
 func FuzzDecodeMatches(f *testing.F) {
 	tag := bytes.Repeat([]byte{1}, crypto.TagSize)
 	match := append(bytes.Clone(tag), make([]byte, crypto.SealedLabelSize)...)

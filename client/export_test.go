@@ -10,3 +10,6 @@ func (c *Client) SetSleep(f func(context.Context, time.Duration) error) {
 	c.retry.sleep = f
 	c.retry.jitter = func(time.Duration) time.Duration { return 0 }
 }
+
+// SetNow replaces the clock.
+func (c *Client) SetNow(f func() time.Time) { c.now = f }

@@ -29,6 +29,11 @@ type fakeServer struct {
 	modes          []string
 	maxElements    int
 	maxTags        int
+	maxPrefixes    int
+	maxLabels      int
+	slots          int   // of a bucket
+	perDay         int64 // bytes of changes a day, as the server says
+	maxAge         int64 // of a snapshot, in seconds
 	epochs         []*fakeEpoch
 
 	// fault, if set, sees each request first, and returns true if it has answered it.
@@ -47,6 +52,7 @@ type fakeEpoch struct {
 	state  string
 	key    *voprf.PrivateKey
 	labels map[crypto.Tag]crypto.SealedLabel
+	fakeLookups
 }
 
 type fakeAnswer struct{ request, answer []byte }
@@ -54,6 +60,7 @@ type fakeAnswer struct{ request, answer []byte }
 // seenRequest is a request as it arrived.
 type seenRequest struct {
 	path   string
+	query  string
 	header http.Header
 	body   []byte
 	remote string // address of the peer; empty without a socket
@@ -62,8 +69,8 @@ type seenRequest struct {
 // newFakeServer has one active epoch, 1, in which number: label are registered.
 func newFakeServer(tb testing.TB, registered map[string]string) *fakeServer {
 	s := &fakeServer{
-		tb: tb, suite: voprf.Suite, profile: normalize.Profile, modes: []string{"exact", "of-the-future"},
-		maxElements: 1024, maxTags: 4096, answers: make(map[string]fakeAnswer),
+		tb: tb, suite: voprf.Suite, profile: normalize.Profile, modes: []string{"exact", "bucket", "snapshot", "of-the-future"},
+		maxElements: 1024, maxTags: 4096, maxPrefixes: 4096, maxLabels: 256, slots: 16, perDay: 900, maxAge: 86400, answers: make(map[string]fakeAnswer),
 	}
 	s.addEpoch(1, "active", registered)
 	return s
@@ -74,14 +81,22 @@ func (s *fakeServer) addEpoch(id uint32, state string, registered map[string]str
 	s.must(err)
 	e := &fakeEpoch{id: id, state: state, key: key, labels: make(map[crypto.Tag]crypto.SealedLabel)}
 	for number, label := range registered {
-		n, err := key.Evaluate([][]byte{normalize.Input(number)})
-		s.must(err)
-		tag, labelKey := crypto.Derive(n[0])
-		e.labels[tag], err = labelKey.Seal(rand.Reader, tag, label)
-		s.must(err)
+		tag, sealed := s.seal(e, number, label)
+		e.labels[tag] = sealed
 	}
+	s.publish(e)
 	s.epochs = append(s.epochs, e)
 	return e
+}
+
+// seal returns the tag of a number in an epoch, and its label.
+func (s *fakeServer) seal(e *fakeEpoch, number, label string) (crypto.Tag, crypto.SealedLabel) {
+	n, err := e.key.Evaluate([][]byte{normalize.Input(number)})
+	s.must(err)
+	tag, key := crypto.Derive(n[0])
+	sealed, err := key.Seal(rand.Reader, tag, label)
+	s.must(err)
+	return tag, sealed
 }
 
 func (s *fakeServer) must(err error) {
@@ -108,7 +123,7 @@ func (s *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	s.requests = append(s.requests, seenRequest{r.URL.Path, r.Header.Clone(), body, r.RemoteAddr})
+	s.requests = append(s.requests, seenRequest{r.URL.Path, r.URL.RawQuery, r.Header.Clone(), body, r.RemoteAddr})
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if s.fault != nil && s.fault(w, r) {
 		return
@@ -125,8 +140,10 @@ func (s *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusGone, "epoch-retired", "")
 	} else if route == "evaluations" {
 		s.serveEvaluations(w, r, e, body)
+	} else if r.Header.Get("Authorization") != "" || r.Header.Get("Cookie") != "" {
+		problem(w, http.StatusBadRequest, "credentials", "")
 	} else {
-		s.serveMatches(w, r, e, body)
+		s.serveLookup(w, r, e, route, body)
 	}
 }
 
@@ -151,11 +168,14 @@ func (s *fakeServer) serveDirectory(w http.ResponseWriter) {
 	var epochs []map[string]any
 	for _, e := range s.epochs {
 		key := base64.RawURLEncoding.EncodeToString(e.key.PublicKey().Bytes())
-		epochs = append(epochs, map[string]any{"id": e.id, "state": e.state, "public_key": key, "bucket_bits": 8})
+		epochs = append(epochs, map[string]any{"id": e.id, "state": e.state, "public_key": key, "bucket_bits": fakeBits,
+			"slots": s.slots, "tag_bytes": fakeTagBytes, "snapshot": map[string]any{
+				"bytes": e.manifest.Bytes, "keys": 0, "changes_bytes_a_day": s.perDay}})
 	}
 	body, err := json.Marshal(map[string]any{
 		"suite": s.suite, "mode": voprf.Mode, "profile": s.profile, "epochs": epochs, "modes": s.modes,
-		"limits": map[string]any{"max_elements": s.maxElements, "max_tags": s.maxTags},
+		"limits": map[string]any{"max_elements": s.maxElements, "max_tags": s.maxTags,
+			"max_prefixes": s.maxPrefixes, "max_label_prefixes": s.maxLabels},
 		"future": map[string]any{"member": true},
 	})
 	s.must(err)
@@ -187,7 +207,7 @@ func (s *fakeServer) serveEvaluations(w http.ResponseWriter, r *http.Request, e 
 }
 
 func (s *fakeServer) serveMatches(w http.ResponseWriter, r *http.Request, e *fakeEpoch, body []byte) {
-	if r.Header.Get("Authorization") != "" || len(body)%crypto.TagSize != 0 || len(body) > s.maxTags*crypto.TagSize {
+	if len(body)%crypto.TagSize != 0 || len(body) > s.maxTags*crypto.TagSize {
 		problem(w, http.StatusBadRequest, "invalid-request", "")
 		return
 	}

@@ -2,21 +2,25 @@ package client_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kith-project/kith/client"
+	"github.com/kith-project/kith/normalize"
 	"pgregory.net/rapid"
 )
 
-// A Sync touches the outside world when it loads or saves its state and when it sends a request. Each of these has a
+// A Sync touches the outside world when it loads or saves its state, when it uses its cache, and when it sends a request. Each of these has a
 // point before it takes effect and one after. An interrupter ends a Sync at one of the points.
 type interrupter struct {
 	client.StateStore
+	cache  client.Cache
 	server *fakeServer
 	way    string
 	cancel context.CancelFunc
@@ -64,6 +68,19 @@ func (i *interrupter) Save(ctx context.Context, data []byte) error {
 	return errors.Join(i.StateStore.Save(ctx, data), i.point())
 }
 
+func (i *interrupter) Get(ctx context.Context, key string) ([]byte, error) {
+	data, err := i.cache.Get(ctx, key)
+	return data, errors.Join(err, i.point())
+}
+
+func (i *interrupter) Put(ctx context.Context, key string, data []byte) error {
+	return errors.Join(i.point(), i.cache.Put(ctx, key, data), i.point())
+}
+
+func (i *interrupter) Delete(ctx context.Context, key string) error {
+	return errors.Join(i.point(), i.cache.Delete(ctx, key), i.point())
+}
+
 func (i *interrupter) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := i.point(); err != nil {
 		return nil, err
@@ -75,9 +92,16 @@ func (i *interrupter) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// sync runs one Sync that ends in the given way at the given point, if it comes so far. It reports whether it did, and
-// what was found if not.
+// sync is syncBook in mode exact.
 func (i *interrupter) sync(t testing.TB, way string, point int) (result *client.Result, interrupted bool) {
+	return i.syncBook(t, client.ModeExact, way, point, fakeNow, manyContacts(interruptedContacts))
+}
+
+// syncBook runs one Sync that ends in the given way at the given point, if it comes so far. It reports whether it did, and
+// what was found if not.
+func (i *interrupter) syncBook(
+	t testing.TB, m client.Mode, way string, point int, now time.Time, book []normalize.Contact,
+) (result *client.Result, interrupted bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	i.way, i.left, i.cancel = way, point, cancel
@@ -89,8 +113,10 @@ func (i *interrupter) sync(t testing.TB, way string, point int) (result *client.
 		}
 	}()
 	o := testOptions(i.server)
-	o.State, o.HTTP = i, i
-	result, err := newClient(t, o).Sync(ctx, client.Contacts(manyContacts(interruptedContacts)))
+	o.State, o.HTTP, o.Cache, o.Mode = i, i, i, m
+	c := newClient(t, o)
+	c.SetNow(func() time.Time { return now })
+	result, err := c.Sync(ctx, client.Contacts(book))
 	return result, err != nil || i.left < 0
 }
 
@@ -100,7 +126,7 @@ const interruptedContacts = 3
 func newInterrupter(t testing.TB) *interrupter {
 	s := newFakeServer(t, map[string]string{"+14155550000": "zero", "+14155550002": "two"})
 	s.maxElements, s.maxTags = 2, 2
-	return &interrupter{StateStore: client.MemoryState(), server: s}
+	return &interrupter{StateStore: client.MemoryState(), cache: client.MemoryCache(), server: s}
 }
 
 // checkComplete runs a Sync without interruption: it must find everything, and all Syncs together must have paid for
@@ -130,11 +156,53 @@ func TestInterruptedAnywhere(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("%s at %d", way, points), func(t *testing.T) { i.checkComplete(t) })
 		}
-		// One load, two saves for each of two pages, and five requests.
-		if want := 2 * (1 + 4 + 5); points != want {
+		// One load, two saves for each of two pages and one of what it cost, and five requests.
+		if want := 2 * (1 + 5 + 5); points != want {
 			t.Errorf("%s: %d points, want %d: is one not counted?", way, points, want)
 		}
 	}
+}
+
+// TestInterruptedLookups interrupts a Sync of the modes bucket and snapshot once, in each way, at each point there is. The next
+// Sync finds everything, and shows the server no prefix that the interrupted one did not choose.
+func TestInterruptedLookups(t *testing.T) {
+	for _, m := range []client.Mode{client.ModeBucket, client.ModeSnapshot} {
+		for _, way := range interruptions {
+			points := 0
+			for ; ; points++ {
+				i := newInterrupter(t)
+				i.server.maxElements, i.server.maxPrefixes, i.server.maxLabels = 100, 3, 5
+				book := manyContacts(interruptedContacts)
+				if _, interrupted := i.syncBook(t, m, way, points, fakeNow, book); !interrupted {
+					break
+				}
+				result, _ := i.syncBook(t, m, "", -2, fakeNow, book)
+				if result == nil || len(result.Matches) != 2 || i.server.charged != interruptedContacts {
+					t.Fatalf("%s, %s at %d: got %+v, and charged %d", m, way, points, result, i.server.charged)
+				}
+				if got := askedPrefixes(bucketRequests(i.server)); m == client.ModeBucket && len(got) != 4 {
+					t.Errorf("%s, %s at %d: %d prefixes asked, want those of one class of 4", m, way, points, len(got))
+				}
+				if got := askedPrefixes(labelRequests(i.server)); len(got) != 8 {
+					t.Errorf("%s, %s at %d: labels of %d prefixes asked, want those of one class of 8", m, way, points, len(got))
+				}
+			}
+			if points < 2*10 {
+				t.Errorf("%s, %s: only %d points", m, way, points)
+			}
+		}
+	}
+}
+
+// askedPrefixes returns the different prefixes in requests.
+func askedPrefixes(requests []seenRequest) map[uint32]bool {
+	asked := make(map[uint32]bool)
+	for _, r := range requests {
+		for body := r.body; len(body) > 0; body = body[4:] {
+			asked[binary.BigEndian.Uint32(body)] = true
+		}
+	}
+	return asked
 }
 
 // TestInterruptedOverAndOver interrupts several Syncs in a row.

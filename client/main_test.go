@@ -11,20 +11,24 @@ import (
 	"go.uber.org/goleak"
 )
 
+// fakeNow is the time of the fake server and of new clients.
+var fakeNow = time.Date(2026, 8, 1, 12, 30, 0, 0, time.UTC)
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// testOptions are those of a client of s without a socket, with a new memory state.
+// testOptions are those of a client of s without a socket, with a new memory state, in mode exact.
 func testOptions(s *fakeServer) client.Options {
 	return client.Options{
 		Server: "https://kith.test",
 		Token:  client.StaticToken(testToken),
 		Region: "US",
 		State:  client.MemoryState(),
+		Mode:   client.ModeExact,
 		HTTP:   s,
 	}
 }
 
-// newClient returns a client that does not wait between tries.
+// newClient returns a client that does not wait, and for which time stands still.
 func newClient(t testing.TB, o client.Options) *client.Client {
 	t.Helper()
 	c, err := client.New(o)
@@ -32,6 +36,7 @@ func newClient(t testing.TB, o client.Options) *client.Client {
 		t.Fatal(err)
 	}
 	c.SetSleep(func(ctx context.Context, _ time.Duration) error { return ctx.Err() })
+	c.SetNow(func() time.Time { return fakeNow })
 	return c
 }
 

@@ -1,27 +1,33 @@
 package client
 
 import (
-	"context"
 	"fmt"
 	"slices"
-
-	"github.com/kith-project/kith/crypto"
 )
 
 // Mode is a kind of lookup: what the server learns from it.
 type Mode string
 
 const (
-	// ModeAuto is the most private mode that the server offers and this client implements.
+	// ModeAuto is the most private mode that the server offers and that fits Options.Budget, but never one below
+	// Options.MinPrivacy.
 	ModeAuto Mode = "auto"
 	// ModeExact sends whole tags. Whoever holds the epoch's private key, the operator, can find out the numbers behind
 	// them by trying all numbers there are.
 	ModeExact Mode = "exact"
-	// ModeBucket sends prefixes of tags that each fit thousands of numbers. Not implemented yet.
+	// ModeBucket sends prefixes of tags. Each fits thousands of phone numbers, and about 50 registered ones.
 	ModeBucket Mode = "bucket"
-	// ModeSnapshot sends nothing of the address book. Not implemented yet.
+	// ModeSnapshot sends nothing of the address book: it fetches a filter of all registrations, and the changes to it.
 	ModeSnapshot Mode = "snapshot"
 )
+
+// byPrivacy are the modes of lookup, most private first.
+var byPrivacy = []Mode{ModeSnapshot, ModeBucket, ModeExact}
+
+// atLeast reports whether m is as private as limit, or more.
+func (m Mode) atLeast(limit Mode) bool {
+	return slices.Index(byPrivacy, m) <= slices.Index(byPrivacy, limit)
+}
 
 // ParseMode returns the mode of that name, or ErrMode. The empty name is ModeAuto.
 func ParseMode(name string) (Mode, error) {
@@ -35,52 +41,30 @@ func ParseMode(name string) (Mode, error) {
 	}
 }
 
-// A lookup finds which tags are registered. Each mode is one, in a file of its own.
-type lookup interface {
-	// find returns those of tags that are registered in epoch, each once and in any order, with their sealed labels; it
-	// may return tags that turn out to be false positives, whose labels do not open. The tags come in the order
-	// of the address book, which find does not show to the server. It calls progress with the number of tags
-	// done. Errors are those of call, and ErrAnswer.
-	find(ctx context.Context, epoch uint32, tags []crypto.Tag, progress func(done int)) ([]sealedMatch, error)
-}
+// LabelPolicy says how the labels of hits are fetched in the modes bucket and snapshot, which is what a hit tells the
+// server. In mode exact labels come with the lookup.
+type LabelPolicy string
 
-// sealedMatch is one hit of a lookup.
-type sealedMatch struct {
-	tag   crypto.Tag
-	label crypto.SealedLabel
-}
+const (
+	// LabelsByBucket fetches the labels of whole buckets, filled up with decoys to 8, 16, 32 or more: the server sees
+	// prefixes, of which it does not know which are hits.
+	LabelsByBucket LabelPolicy = "bucket"
+	// LabelsByTag allows whole tags of hits to be sent, which tell the operator who of the contacts is registered, as
+	// ModeExact does, whatever MinPrivacy says. ModeAuto still fetches by bucket while that fits the budget.
+	LabelsByTag LabelPolicy = "tag"
+	// LabelsNone fetches no labels. Matches then have none, and are not confirmed: of a thousand contacts that are not
+	// registered, one in 1,000 times is shown as a match in mode bucket, and 15 in 1,000 times in mode snapshot.
+	LabelsNone LabelPolicy = "none"
+)
 
-// lookupModes are the modes that this client implements, most private first.
-var lookupModes = []struct {
-	mode Mode
-	make func(*Client, *directory) (lookup, error)
-}{
-	{ModeExact, newExactLookup},
-}
-
-// checkMode is ParseMode for a mode that this client also implements.
-func checkMode(m Mode) (Mode, error) {
-	m, err := ParseMode(string(m))
-	if err != nil || m == ModeAuto {
-		return m, err
+// checkLabels returns the policy, LabelsByBucket for none, or ErrOptions.
+func checkLabels(p LabelPolicy) (LabelPolicy, error) {
+	switch p {
+	case "":
+		return LabelsByBucket, nil
+	case LabelsByBucket, LabelsByTag, LabelsNone:
+		return p, nil
+	default:
+		return "", fmt.Errorf("%w: Labels is none of bucket, tag and none", ErrOptions)
 	}
-	for _, known := range lookupModes {
-		if known.mode == m {
-			return m, nil
-		}
-	}
-	return "", fmt.Errorf("%w: this client does not implement %s", ErrMode, m)
-}
-
-// chooseLookup returns the mode that was asked for, or the most private of those that both sides know, and its lookup.
-// It returns ErrMode if the server does not offer it.
-func (c *Client) chooseLookup(d *directory) (Mode, lookup, error) {
-	for _, known := range lookupModes {
-		wanted := c.options.Mode == ModeAuto || c.options.Mode == known.mode
-		if wanted && slices.Contains(d.modes, known.mode) {
-			l, err := known.make(c, d)
-			return known.mode, l, err
-		}
-	}
-	return "", nil, fmt.Errorf("%w: the server does not offer %s", ErrMode, c.options.Mode)
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,9 @@ import (
 const (
 	DefaultMaxWait        = 60 * time.Second
 	DefaultRequestTimeout = 30 * time.Second
+	DefaultBudget         = 2_000_000 // bytes in 24 hours
+	DefaultMeteredBudget  = 500_000   // bytes in 24 hours
+	DefaultLookupDelay    = 2 * time.Second
 )
 
 // TokenSource returns a bearer token with the scope to evaluate. It is called for each attempt of each metered request,
@@ -45,8 +49,26 @@ type Options struct {
 	// OwnNumber is the user's own number in E.164. It is never sent.
 	OwnNumber string
 
-	// Mode is the kind of lookup. If empty, ModeAuto.
+	// Mode is the kind of lookup. If empty, ModeAuto. A mode that is given by name is used whatever it costs, and does all
+	// its work in each Sync.
 	Mode Mode
+	// MinPrivacy is the least private mode that ModeAuto may use. If empty, ModeBucket: rather than below it, ModeAuto
+	// spreads its lookups over days. ModeExact allows all modes. It has no use with another Mode, and one that is less
+	// private than it is refused.
+	MinPrivacy Mode
+	// Budget is how many bytes lookups may cost in 24 hours in ModeAuto, request and answer bodies together. If zero,
+	// DefaultBudget, or DefaultMeteredBudget if Metered is set; if negative, there is no budget.
+	Budget int64
+	// Metered says that the network is paid for by volume.
+	Metered bool
+	// Labels says how the labels of hits are fetched. If empty, LabelsByBucket.
+	Labels LabelPolicy
+	// LookupDelay is the longest time to wait, at random, between evaluations and the first lookup after them, so that
+	// their closeness tells less of which belong together. If zero, DefaultLookupDelay; if negative, there is none.
+	LookupDelay time.Duration
+	// Cache keeps the snapshot. If nil, a MemoryCache of this Client. See FileCache.
+	Cache Cache
+
 	// PublicKey pins the public key of the active epoch, 32 bytes. If nil, the key that was seen first is remembered
 	// in the state. A pin is for tests and for servers that never rotate their key: after a rotation every Sync returns
 	// ErrKeyChanged.
@@ -59,7 +81,9 @@ type Options struct {
 	// http.DefaultTransport and TLS 1.3 at least is made.
 	HTTP http.RoundTripper
 	// LookupHTTP sends the lookups, which must not be linked to the account: it should share neither connections, TLS
-	// sessions nor cookies with HTTP. If nil, it is a clone of HTTP, without its TLS session cache, if that is an
+	// sessions nor cookies with HTTP. It is also the place for an Oblivious HTTP relay (RFC 9458): a RoundTripper of the
+	// app that encapsulates the request for the gateway and sends it to a relay hides the address of the device. The
+	// requests it gets have no credential and no cookies. If nil, it is a clone of HTTP, without its TLS session cache, if that is an
 	// *http.Transport or nil, and HTTP itself otherwise, whose business the separation then is.
 	LookupHTTP http.RoundTripper
 	// MaxWait is the longest Retry-After that Sync waits for. A longer one is returned as *ProblemError at once, for the
@@ -72,7 +96,7 @@ type Options struct {
 	// tags are readable on the way.
 	AllowPlaintext bool
 
-	// Rand is the source of blinds, keys and the order of tags. If nil, crypto/rand.Reader, and nothing else outside of
+	// Rand is the source of blinds, keys, padding and the order of tags. If nil, crypto/rand.Reader, and nothing else outside of
 	// tests: whoever can predict it reads the address book. The same Rand, state and address book give the same
 	// requests byte for byte.
 	Rand io.Reader
@@ -96,7 +120,7 @@ func (o Options) complete() (Options, error) {
 	if o.Region, err = checkRegion(o.Region, o.OwnNumber); err != nil {
 		return o, err
 	}
-	if o.Mode, err = checkMode(o.Mode); err != nil {
+	if err := o.checkModes(); err != nil {
 		return o, err
 	}
 	if o.PublicKey != nil {
@@ -108,7 +132,40 @@ func (o Options) complete() (Options, error) {
 	return o, nil
 }
 
+// checkModes fills in the modes and the policy of labels. It returns ErrMode or ErrOptions.
+func (o *Options) checkModes() error {
+	var err error
+	if o.Mode, err = ParseMode(string(o.Mode)); err != nil {
+		return err
+	}
+	switch {
+	case o.MinPrivacy == "":
+		o.MinPrivacy = ModeBucket
+	case !slices.Contains(byPrivacy, o.MinPrivacy):
+		return fmt.Errorf("%w: MinPrivacy is none of exact, bucket and snapshot", ErrOptions)
+	case o.Mode != ModeAuto && !o.Mode.atLeast(o.MinPrivacy):
+		return fmt.Errorf("%w: Mode is less private than MinPrivacy", ErrOptions)
+	}
+	o.Labels, err = checkLabels(o.Labels)
+	return err
+}
+
 func (o *Options) setDefaults() {
+	if o.Budget == 0 {
+		o.Budget = DefaultBudget
+		if o.Metered {
+			o.Budget = DefaultMeteredBudget
+		}
+	}
+	if o.Budget < 0 || o.Mode != ModeAuto {
+		o.Budget = unlimited
+	}
+	if o.LookupDelay == 0 {
+		o.LookupDelay = DefaultLookupDelay
+	}
+	if o.Cache == nil {
+		o.Cache = MemoryCache()
+	}
 	if o.MaxWait == 0 {
 		o.MaxWait = DefaultMaxWait
 	}

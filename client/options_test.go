@@ -35,7 +35,9 @@ func TestNewRefuses(t *testing.T) {
 		{"unknown region", func(o *client.Options) { o.Region = "XX" }, client.ErrOptions, "Region"},
 		{"own number that is none", func(o *client.Options) { o.Region, o.OwnNumber = "", "0415" }, client.ErrOptions, "OwnNumber"},
 		{"unknown mode", func(o *client.Options) { o.Mode = "psychic" }, client.ErrMode, ""},
-		{"mode not implemented", func(o *client.Options) { o.Mode = client.ModeBucket }, client.ErrMode, "bucket"},
+		{"unknown MinPrivacy", func(o *client.Options) { o.MinPrivacy = "auto" }, client.ErrOptions, "MinPrivacy"},
+		{"mode below MinPrivacy", func(o *client.Options) { o.MinPrivacy = client.ModeBucket }, client.ErrOptions, "MinPrivacy"},
+		{"unknown labels", func(o *client.Options) { o.Labels = "all" }, client.ErrOptions, "Labels"},
 		{"pin of a wrong length", func(o *client.Options) { o.PublicKey = []byte{1} }, client.ErrOptions, "PublicKey"},
 		{"empty pin", func(o *client.Options) { o.PublicKey = []byte{} }, client.ErrOptions, "PublicKey"},
 		{"negative wait", func(o *client.Options) { o.MaxWait = -1 }, client.ErrOptions, "MaxWait"},
@@ -67,7 +69,8 @@ func TestNewAccepts(t *testing.T) {
 		{"region of the own number", func(o *client.Options) { o.Region, o.OwnNumber = "", "+14155550100" }},
 		{"given region before that of the own number", func(o *client.Options) { o.OwnNumber = "+493023125123" }},
 		{"mode auto", func(o *client.Options) { o.Mode = client.ModeAuto }},
-		{"mode exact", func(o *client.Options) { o.Mode = client.ModeExact }},
+		{"mode bucket", func(o *client.Options) { o.Mode = client.ModeBucket }},
+		{"mode snapshot", func(o *client.Options) { o.Mode = client.ModeSnapshot }},
 		{"pin", func(o *client.Options) { o.PublicKey = key }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

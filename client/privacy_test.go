@@ -111,7 +111,7 @@ func TestTagsAreShuffled(t *testing.T) {
 		inOrder = append(inOrder, tag[:]...)
 		asked[crypto.Tag(sent[i*crypto.TagSize:(i+1)*crypto.TagSize])] = true
 	}
-	if bytes.Equal(sent, inOrder) || len(asked) != 100 {
+	if bytes.Contains(sent, inOrder[:160]) || len(asked) != 100 {
 		t.Errorf("tags are in the order of the evaluations, or not all there: %d of 100", len(asked))
 	}
 }

@@ -19,6 +19,9 @@ const (
 	CodeInvalidElement       = "invalid-element"        // 400
 	CodeUnknownEpoch         = "unknown-epoch"          // 404
 	CodeEpochRetired         = "epoch-retired"          // 410
+	CodeTooManyPrefixes      = "too-many-prefixes"      // 413
+	CodeNoSnapshot           = "no-snapshot"            // 404: there is none yet
+	CodeChangesTrimmed       = "changes-trimmed"        // 410: the changes feed does not reach back so far
 	CodeIdempotencyKeyReused = "idempotency-key-reused" // 422
 	CodeRateLimited          = "rate-limited"           // 429: the quota of the account is used up
 	CodeOverloaded           = "overloaded"             // 503
@@ -40,7 +43,7 @@ const (
 
 // ProblemError is an answer of the server that is an error.
 type ProblemError struct {
-	Request    string        // "directory", "evaluations" or "matches"
+	Request    string        // "directory", "evaluations", "matches", "buckets", "snapshot", "shard" or "changes"
 	Status     int           // HTTP status
 	Code       string        // one of the codes above or of a newer server; empty if something else answered, a proxy say
 	Title      string        // the server's words, at most 200 bytes; not in Error, as this client can not vouch for them

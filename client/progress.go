@@ -7,8 +7,8 @@ type Stage string
 const (
 	StageRead     Stage = "read"     // counts contacts
 	StageEvaluate Stage = "evaluate" // counts elements, those known from earlier left out
-	StageLookUp   Stage = "look up"  // counts tags
-	StageOpen     Stage = "open"     // counts labels
+	StageLookUp   Stage = "look up"  // counts tags or prefixes, padding included, or shards
+	StageOpen     Stage = "open"     // counts labels, or the buckets whose labels are fetched
 )
 
 // readStep is how many contacts are read from one report to the next.

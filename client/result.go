@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/kith-project/kith/normalize"
 )
@@ -11,6 +12,17 @@ import (
 type Result struct {
 	// Mode is the kind of lookup that was made, never ModeAuto.
 	Mode Mode
+	// Labels is how labels were fetched, or would have been. In mode exact it is LabelsByTag.
+	Labels LabelPolicy
+	// Why says in one sentence why it was this mode. It contains nothing of the address book but its size.
+	Why string
+	// Bytes is what the lookups of this Sync cost, request and answer bodies together.
+	Bytes int64
+	// Deferred counts the numbers, in their primary form, of which a lookup or a label waits until the budget has room
+	// for it. What an earlier Sync found of them is still in Matches. It is 0 unless the mode was left to ModeAuto.
+	Deferred int
+	// Next is when the budget has room again and Sync should be called; zero if nothing is deferred.
+	Next time.Time
 	// Epoch is the epoch in which it was made.
 	Epoch uint32
 	// Contacts counts the contacts that were read; broken cards are not counted.
@@ -20,12 +32,14 @@ type Result struct {
 	// Evaluated counts the elements that this Sync paid for. Those of a request that an interrupted Sync left behind are
 	// counted here, where their results arrived, so that the sum over all Syncs is what the account was charged.
 	Evaluated int
-	// Matches holds one entry for each registered number, in the order in which the address book first has it.
+	// Matches holds one entry for each registered number, in the order in which the address book first has it. Each is
+	// confirmed by its label, which only the holder of the number's label key can have sealed, except with LabelsNone.
 	Matches []Match
 	// Skipped lists what could not be looked up, in the order of the address book.
 	Skipped []Skipped
-	// Unconfirmed counts answers whose label did not open, which were dropped: false positives of a lookup, or a server
-	// that makes up matches.
+	// Unconfirmed counts hits whose label was not there or did not open, which are not in Matches: false positives of a
+	// lookup, those who left between lookup and label, or a server that makes up matches. They are counted in each Sync
+	// and asked for again when something changes.
 	Unconfirmed int
 }
 
@@ -38,7 +52,8 @@ type Match struct {
 	Name string
 	// OtherNames are the different names of further contacts with the number, in their order; nil if there are none.
 	OtherNames []string
-	// Label is the user id or nickname that the account service registered.
+	// Label is the user id or nickname that the account service registered. In the modes bucket and snapshot it is up to
+	// 30 days old: see Client.RefreshLabels. Empty with LabelsNone.
 	Label string
 }
 

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
 // run is one Sync under way.
@@ -12,9 +13,16 @@ type run struct {
 	book  *book
 
 	directory *directory
+	choice    choice
+	offered   []Mode      // modes that are left to choose from
 	epoch     *epochState // of the active epoch
 	evaluated int
 	refusals  int
+
+	bytes    int64       // what lookups cost in this Sync
+	labels   LabelPolicy // by which labels were fetched
+	newsWait bool        // the changes feed was not read to its end
+	index    *tagIndex   // of r.epoch
 }
 
 // discover does everything from the directory to the result, in the epoch that is active now. If that is over when the
@@ -24,12 +32,11 @@ func (r *run) discover(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	// Before anything is paid for: without a lookup there is no use for it.
-	mode, lookup, err := r.chooseLookup(r.directory)
-	if err != nil {
+	r.offered = slices.Clone(r.directory.modes)
+	if err := r.chooseMode(ctx); err != nil {
 		return nil, err
 	}
 	result := &Result{
-		Mode:     mode,
 		Epoch:    r.epoch.id,
 		Contacts: r.book.contacts,
 		Numbers:  len(r.book.primary),
@@ -39,9 +46,10 @@ func (r *run) discover(ctx context.Context) (*Result, error) {
 		return nil, r.leaveEpoch(ctx, err)
 	}
 	result.Evaluated = r.evaluated
-	if err := r.lookUp(ctx, lookup, result); err != nil {
+	if err := r.lookUp(ctx, result); err != nil {
 		return nil, r.leaveEpoch(ctx, err)
 	}
+	result.Mode, result.Labels, result.Why, result.Bytes = r.choice.mode, r.labelPolicy(), r.choice.why, r.bytes
 	return result, nil
 }
 
@@ -56,6 +64,7 @@ func (r *run) enterEpoch(ctx context.Context) error {
 	}
 	r.directory = d
 	r.epoch = r.state.remember(d.active.id, d.publicKey)
+	r.state.useBits(r.epoch, d.figures.BucketBits)
 	r.state.forget(d.active.id, d.inUse)
 	return nil
 }

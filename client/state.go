@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/crypto/voprf"
 )
 
@@ -15,6 +16,7 @@ const idempotencyKeySize = 16
 type state struct {
 	server string        // the base URL of the server that it belongs to
 	epochs []*epochState // in the order in which they were first seen, each id once
+	spent  ledger        // what lookups cost
 	dirty  bool          // differs from what is stored
 }
 
@@ -25,6 +27,8 @@ type epochState struct {
 	publicKey [voprf.ElementSize]byte
 	known     map[string]voprf.UnblindedElement // number: N, paid for
 	pending   []*batch                          // sent, or about to be sent, and not answered yet; oldest first
+	buckets   bucketState
+	labels    labelState
 }
 
 // batch is one evaluation request. The blinded elements are not stored: they follow from numbers and blinds.
@@ -49,7 +53,7 @@ func (s *state) remember(id uint32, publicKey *voprf.PublicKey) *epochState {
 	if e := s.epoch(id); e != nil {
 		return e
 	}
-	e := &epochState{id: id, known: make(map[string]voprf.UnblindedElement)}
+	e := &epochState{id: id, known: make(map[string]voprf.UnblindedElement), labels: newLabelState()}
 	copy(e.publicKey[:], publicKey.Bytes())
 	s.epochs = append(s.epochs, e)
 	s.dirty = true
@@ -57,7 +61,7 @@ func (s *state) remember(id uint32, publicKey *voprf.PublicKey) *epochState {
 }
 
 // forget drops what is useless once active is the active epoch. Results of an epoch go when the directory no longer
-// lists it as in use; requests that are pending in an older epoch go at once, since their results would help nobody.
+// lists it as in use; requests that are pending in an older epoch, and what lookups found there, go at once.
 // Epochs newer than the active one are left alone: this answer may come from a server that has not heard of them.
 func (s *state) forget(active uint32, inUse func(uint32) bool) {
 	for _, e := range s.epochs {
@@ -65,6 +69,7 @@ func (s *state) forget(active uint32, inUse func(uint32) bool) {
 			continue
 		}
 		s.dropPending(e)
+		s.dropLookups(e)
 		if len(e.known) > 0 && !inUse(e.id) {
 			clear(e.known)
 			s.dirty = true
@@ -78,6 +83,32 @@ func (s *state) dropPending(e *epochState) {
 		e.pending = nil
 		s.dirty = true
 	}
+}
+
+// dropLookups forgets what was looked up in an epoch.
+func (s *state) dropLookups(e *epochState) {
+	if e.buckets.stored() != nil || e.labels.stored() != nil {
+		e.buckets, e.labels = bucketState{}, newLabelState()
+		s.dirty = true
+	}
+}
+
+// expireLabels makes all labels due again.
+func (s *state) expireLabels() {
+	for _, e := range s.epochs {
+		e.labels.expire()
+	}
+	s.dirty = true
+}
+
+// useBits forgets what was looked up by prefixes of another length, which an epoch does not change.
+func (s *state) useBits(e *epochState, bits int) {
+	if e.buckets.bits == bits && e.buckets.found != nil || bits < 0 || bits > crypto.MaxPrefixBits {
+		return
+	}
+	e.buckets = bucketState{bits: bits, found: make(map[string]finding)}
+	e.labels = newLabelState()
+	s.dirty = true
 }
 
 // settle removes a batch and keeps its results, if there are any: ns[i] belongs to b.numbers[i].

@@ -16,18 +16,22 @@ const stateVersion = 1
 
 var base64url = base64.RawURLEncoding.Strict()
 
-// The stored form: JSON, bytes in unpadded base64url. Members are only ever added together with a new version.
+// The stored form: JSON, bytes in unpadded base64url. Once a version is released, members are only ever added together
+// with a new one. What lookups leave behind is in lookupcodec.go.
 type (
 	storedState struct {
-		Version int           `json:"version"`
-		Server  string        `json:"server"`
-		Epochs  []storedEpoch `json:"epochs"`
+		Version int              `json:"version"`
+		Server  string           `json:"server"`
+		Epochs  []storedEpoch    `json:"epochs"`
+		Spent   []storedSpending `json:"spent,omitempty"`
 	}
 	storedEpoch struct {
 		ID        uint32            `json:"id"`
 		PublicKey string            `json:"public_key"` // 32 bytes
 		Numbers   map[string]string `json:"numbers"`    // E.164: N, 32 bytes
 		Pending   []storedBatch     `json:"pending,omitempty"`
+		Buckets   *storedBuckets    `json:"buckets,omitempty"`
+		Labels    *storedLabels     `json:"labels,omitempty"`
 	}
 	storedBatch struct {
 		Key     string   `json:"idempotency_key"` // 16 bytes
@@ -38,7 +42,7 @@ type (
 
 // encode returns the stored form. Equal states give equal bytes.
 func (s *state) encode() ([]byte, error) {
-	stored := storedState{Version: stateVersion, Server: s.server, Epochs: make([]storedEpoch, 0, len(s.epochs))}
+	stored := storedState{Version: stateVersion, Server: s.server, Epochs: make([]storedEpoch, 0, len(s.epochs)), Spent: s.spent.stored()}
 	for _, e := range s.epochs {
 		stored.Epochs = append(stored.Epochs, e.stored())
 	}
@@ -62,6 +66,7 @@ func (e *epochState) stored() storedEpoch {
 		}
 		stored.Pending = append(stored.Pending, p)
 	}
+	stored.Buckets, stored.Labels = e.buckets.stored(), e.labels.stored()
 	return stored
 }
 
@@ -85,6 +90,10 @@ func decodeState(data []byte) (*state, error) {
 		return nil, fmt.Errorf("%w: members of a wrong form", ErrState)
 	}
 	s := &state{server: stored.Server}
+	var err error
+	if s.spent, err = decodeLedger(stored.Spent); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrState, err)
+	}
 	for i := range stored.Epochs {
 		e, err := stored.Epochs[i].decode()
 		if err == nil && s.epoch(e.id) != nil {
@@ -125,7 +134,12 @@ func (stored *storedEpoch) decode() (*epochState, error) {
 		}
 		e.pending = append(e.pending, b)
 	}
-	return e, nil
+	var err error
+	if e.buckets, err = stored.Buckets.decode(); err != nil {
+		return nil, err
+	}
+	e.labels, err = stored.Labels.decode()
+	return e, err
 }
 
 func (stored *storedBatch) decode() (*batch, error) {

@@ -145,7 +145,7 @@ func TestSyncPages(t *testing.T) {
 		want   []int
 	}{
 		{"evaluations", 32, []int{maxElements, maxElements, n - 2*maxElements}},
-		{"matches", 16, []int{maxTags, maxTags, n - 2*maxTags}},
+		{"matches", 16, []int{maxTags, maxTags, 560 / pageScale}}, // padded to 2,560
 	} {
 		var got []int
 		for _, r := range s.seen(tt.suffix) {
@@ -168,9 +168,8 @@ func TestSyncProgress(t *testing.T) {
 		{client.StageRead, 0, 0}, {client.StageRead, 100, 0}, {client.StageRead, 120, 120},
 		{client.StageEvaluate, 0, 120}, {client.StageEvaluate, 50, 120}, {client.StageEvaluate, 100, 120},
 		{client.StageEvaluate, 120, 120},
-		{client.StageLookUp, 0, 120}, {client.StageLookUp, 40, 120}, {client.StageLookUp, 80, 120},
-		{client.StageLookUp, 120, 120},
-		{client.StageOpen, 0, 2}, {client.StageOpen, 2, 2},
+		{client.StageLookUp, 0, 128}, {client.StageLookUp, 40, 128}, {client.StageLookUp, 80, 128},
+		{client.StageLookUp, 120, 128}, {client.StageLookUp, 128, 128},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)

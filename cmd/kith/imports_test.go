@@ -20,7 +20,7 @@ var imports = map[string][]string{
 	"crypto":           {"crypto/secret", "crypto/voprf"},
 	"crypto/filter":    {"crypto"},
 	"normalize":        {},
-	"client":           {"crypto", "crypto/secret", "crypto/voprf", "normalize"},
+	"client":           {"crypto", "crypto/filter", "crypto/secret", "crypto/voprf", "normalize"},
 	"server/ephemeral": {},
 	"server/redistest": {},
 	"server/token":     {},
