@@ -90,9 +90,9 @@ func TestScriptsRefuse(t *testing.T) {
 func (r *rig) dump() string {
 	r.t.Helper()
 	ctx, k := context.Background(), newKeys(r.layout.Epoch)
-	return fmt.Sprintf("lease %q, manifest %q, build %q, wanted %q, feed %q, changes %q",
+	return fmt.Sprintf("lease %q, manifest %q, build %q, wanted %q, feed %q, changes %+q",
 		r.rdb.Get(ctx, k.lease).Val(), r.rdb.Get(ctx, k.manifest).Val(), r.rdb.HGetAll(ctx, k.build).Val(),
-		r.rdb.Get(ctx, k.wanted).Val(), r.rdb.HGetAll(ctx, k.feed).Val(), r.rdb.XRange(ctx, k.changes, "-", "+").Val())
+		r.rdb.Get(ctx, k.wanted).Val(), r.rdb.HGetAll(ctx, k.feed).Val(), fmt.Sprint(r.rdb.XRange(ctx, k.changes, "-", "+").Val()))
 }
 
 // TestScriptsCanBeRepeated calls those whose answer may be lost again, as go-redis does by itself.
