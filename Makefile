@@ -9,8 +9,10 @@ BENCH ?= .
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/kith ./cmd/kith
 
+# The second line is for the tests that are built without the race detector alone: 100,000 evaluations.
 test:
-	go test -race -timeout 300s ./...
+	go test -race -timeout 600s ./...
+	go test -timeout 300s -run 'Operator|SizesTellNothing' ./cmd/kith
 
 check:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi

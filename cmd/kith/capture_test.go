@@ -82,6 +82,16 @@ func (r *recorder) received() []byte {
 	return bytes.Clone(r.toTarget.Bytes())
 }
 
+// answered returns the body of the one answer that has a header.
+func (r *recorder) answered(header string) []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, rest, _ := bytes.Cut(r.fromIt.Bytes(), []byte("\r\n"+header+":"))
+	_, body, _ := bytes.Cut(rest, []byte("\r\n\r\n"))
+	body, _, _ = bytes.Cut(body, []byte("HTTP/1.1 "))
+	return bytes.Clone(body)
+}
+
 // traces returns the forms in which a number could show: the digits that tell it from others, whole and formatted, in
 // several encodings, as integers, and by the hashes that are no protection.
 func traces(number string) map[string][]byte {

@@ -18,6 +18,7 @@ import (
 	"github.com/kith-project/kith/server"
 	"github.com/kith-project/kith/server/ephemeral"
 	"github.com/kith-project/kith/server/keyring"
+	"github.com/kith-project/kith/server/snapshot"
 	"github.com/kith-project/kith/server/token"
 )
 
@@ -70,13 +71,15 @@ func (cmd *demoCommand) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	registered, err := cmd.register(ctx, t, d, book)
+	if err != nil {
+		return err
+	}
 	serving, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- d.serve(serving) }()
 	defer func() { stop(); <-ended }()
-
-	registered, err := cmd.register(ctx, t, d, book)
-	if err != nil {
+	if err := d.ready(ctx); err != nil {
 		return err
 	}
 	if !cmd.JSON {
@@ -145,6 +148,30 @@ func (d *demo) serve(ctx context.Context) error {
 	return d.server.Run(ctx, time.Second, server.Listener{Listener: d.listener, Handler: d.tap})
 }
 
+// ready waits until the first snapshot is published, so that every mode can be shown.
+func (d *demo) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	keys, err := d.keyring.Current()
+	if err != nil {
+		return err
+	}
+	store, err := d.lookups.Snapshot(keys.Active())
+	if err != nil {
+		return err
+	}
+	for {
+		if _, _, err = store.Manifest(ctx); !errors.Is(err, snapshot.ErrNone) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
 // discover is what a device does.
 func (cmd *demoCommand) discover(ctx context.Context, t *terminal, d *demo, book []byte) (*client.Result, error) {
 	token, err := d.signer.Mint("demo-device", token.ScopeDiscover, token.DefaultAudience, time.Now(), time.Hour)
@@ -155,7 +182,7 @@ func (cmd *demoCommand) discover(ctx context.Context, t *terminal, d *demo, book
 	defer bars.done()
 	c, err := client.New(client.Options{
 		Server: d.url, Token: client.StaticToken(token), State: client.MemoryState(), Region: cmd.Region,
-		Mode: client.Mode(cmd.Mode), Progress: bars.report,
+		Mode: client.Mode(cmd.Mode), Budget: unlessZero(0), LookupDelay: noDelay, Progress: bars.report,
 	})
 	if err != nil {
 		return nil, clientError(err)

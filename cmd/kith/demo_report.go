@@ -68,13 +68,19 @@ func times(n int) string {
 // learned says in plain words what a mode tells the server.
 func learned(m client.Mode) string {
 	switch m {
-	case client.ModeExact:
-		return `how many numbers were asked for, and a pseudonym (tag) of each.
-Without the server's key nobody can tell whose they are. Whoever has the key can: the
-operator could try all numbers there are. This mode is private against everyone but the
-operator.`
+	case client.ModeSnapshot:
+		return `how many numbers were evaluated, and that a
+device downloaded the set of all users. Which contacts were looked up: nothing. For the
+labels of the hits it was asked for whole buckets, among others without a hit.`
+	case client.ModeBucket:
+		return `how many numbers were evaluated, and the
+beginning of each pseudonym, which millions of possible numbers share here. For the labels
+of the hits it was asked for whole buckets, among others without a hit.`
 	default:
-		return "see docs/protocol.md."
+		return `how many numbers were asked for, and
+a pseudonym (tag) of each. Without the server's key nobody can tell whose they are. Whoever
+has the key can: the operator could try all numbers there are. This mode is private against
+everyone but the operator.`
 	}
 }
 

@@ -57,10 +57,18 @@ func (t *tap) keep(r *http.Request, body []byte) {
 	fmt.Fprintf(&t.received, "%s %s\n", r.Method, r.URL)
 	_ = r.Header.Write(&t.received)
 	t.received.Write(body)
-	count := t.count(r.Method + " " + r.URL.Path)
+	count := t.count(r.Method + " " + routeOf(r.URL.Path))
 	count.requests++
 	count.body += len(body)
 	count.anonymous = r.Header.Get("Authorization") == ""
+}
+
+// routeOf returns a path without the name of a shard.
+func routeOf(path string) string {
+	if before, _, isShard := strings.Cut(path, "/snapshot/"); isShard {
+		return before + "/snapshot/{shard}"
+	}
+	return path
 }
 
 func (t *tap) count(route string) *routeCount {

@@ -12,19 +12,26 @@ import (
 
 // discoverCommand is kith discover.
 type discoverCommand struct {
-	File      string `arg:"" help:"Address book: vCard (.vcf), CSV, or one number a line; - reads standard input."`
-	Server    string `env:"KITH_SERVER" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Server (default ${default})."`
-	TokenFile string `env:"KITH_DISCOVER_TOKEN_FILE" required:"" placeholder:"F" help:"File with a token of scope discover: DIR/discover.token of kith serve, for one."`
-	Region    string `placeholder:"CC" help:"Region of numbers without country code, such as US."`
-	OwnNumber string `placeholder:"NUMBER" help:"Your own number, in place of --region: its region is taken. It is not sent."`
-	Mode      string `default:"auto" enum:"auto,exact,bucket,snapshot" help:"How much a lookup reveals: auto, exact, bucket or snapshot (default ${default}: the most private that the server offers)."`
-	State     string `placeholder:"FILE" help:"Where to keep what was evaluated, so that the next time only new numbers count and an interrupted run goes on. It holds your contacts' numbers. Without it nothing is kept."`
-	JSON      bool   `help:"Print one JSON object."`
-	Plaintext bool   `help:"Allow http:// to another host than this one: tokens and tags can be read on the way."`
+	File       string `arg:"" help:"Address book: vCard (.vcf), CSV, or one number a line; - reads standard input."`
+	Server     string `env:"KITH_SERVER" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Server (default ${default})."`
+	TokenFile  string `env:"KITH_DISCOVER_TOKEN_FILE" required:"" placeholder:"F" help:"File with a token of scope discover: DIR/discover.token of kith serve, for one."`
+	Region     string `placeholder:"CC" help:"Region of numbers without country code, such as US."`
+	OwnNumber  string `placeholder:"NUMBER" help:"Your own number, in place of --region: its region is taken. It is not sent."`
+	Mode       string `default:"auto" enum:"auto,exact,bucket,snapshot" help:"How much a lookup reveals: auto, exact, bucket or snapshot (default ${default}: the most private that the server offers)."`
+	MinPrivacy string `default:"bucket" enum:"exact,bucket,snapshot" help:"The least private mode that auto may take: exact, bucket or snapshot (default ${default})."`
+	Budget     int64  `placeholder:"BYTES" help:"What lookups may cost in 24 hours in mode auto; what does not fit is left for later runs with the same --state. By default there is no limit."`
+	Labels     string `default:"bucket" enum:"bucket,tag,none" help:"How the labels of hits are fetched: bucket, by whole buckets among others; tag, which tells the server the hits; or none (default ${default})."`
+	Cache      string `placeholder:"DIR" help:"Where to keep the downloaded snapshot, which is public."`
+	State      string `placeholder:"FILE" help:"Where to keep what was evaluated, so that the next time only new numbers count and an interrupted run goes on. It holds your contacts' numbers. Without it nothing is kept."`
+	JSON       bool   `help:"Print one JSON object."`
+	Plaintext  bool   `help:"Allow http:// to another host than this one: tokens and tags can be read on the way."`
 }
 
 // Run discovers and prints what was found.
 func (cmd *discoverCommand) Run(ctx context.Context, t *terminal) error {
+	if cmd.Budget < 0 {
+		return errors.New("--budget: a number of bytes")
+	}
 	if cmd.Region == "" && cmd.OwnNumber == "" {
 		return withHint(errors.New("the region of numbers without country code is not known"), "--region US, say, or --own-number +1...")
 	}
@@ -35,7 +42,8 @@ func (cmd *discoverCommand) Run(ctx context.Context, t *terminal) error {
 	progress := newProgress(t)
 	c, err := client.New(client.Options{
 		Server: cmd.Server, Token: client.StaticToken(token), State: cmd.state(), Region: cmd.Region, OwnNumber: cmd.OwnNumber,
-		Mode: client.Mode(cmd.Mode), Progress: progress.report, AllowPlaintext: cmd.Plaintext,
+		Mode: client.Mode(cmd.Mode), MinPrivacy: cmd.minPrivacy(), Budget: unlessZero(cmd.Budget), Labels: client.LabelPolicy(cmd.Labels),
+		Cache: cmd.cache(), LookupDelay: noDelay, Progress: progress.report, AllowPlaintext: cmd.Plaintext,
 	})
 	if err != nil {
 		return clientError(err)
@@ -54,6 +62,32 @@ func (cmd *discoverCommand) Run(ctx context.Context, t *terminal) error {
 		return printJSON(t.stdout, result)
 	}
 	return printResult(t.stdout, result)
+}
+
+// noDelay leaves out the client's random wait before lookups: at a shell somebody is waiting.
+const noDelay = -1
+
+// minPrivacy is for auto alone: a mode that was asked for by name is meant.
+func (cmd *discoverCommand) minPrivacy() client.Mode {
+	if client.Mode(cmd.Mode) != client.ModeAuto {
+		return ""
+	}
+	return client.Mode(cmd.MinPrivacy)
+}
+
+// unlessZero returns a budget as the client takes it, without a limit for 0.
+func unlessZero(budget int64) int64 {
+	if budget == 0 {
+		return -1
+	}
+	return budget
+}
+
+func (cmd *discoverCommand) cache() client.Cache {
+	if cmd.Cache == "" {
+		return client.MemoryCache()
+	}
+	return client.FileCache(cmd.Cache)
 }
 
 func (cmd *discoverCommand) state() client.StateStore {
@@ -83,6 +117,8 @@ func clientError(err error) error {
 		return withHint(err, "wait for the other run to end")
 	case errors.Is(err, client.ErrInsecure):
 		return withHint(err, "use https://, or --plaintext if the way to the server is safe otherwise")
+	case errors.Is(err, client.ErrBudget):
+		return withHint(err, "give a larger --budget")
 	case errors.Is(err, client.ErrMode):
 		return withHint(err, "--mode auto takes the most private mode that is offered")
 	}

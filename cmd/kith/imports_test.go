@@ -21,6 +21,7 @@ var imports = map[string][]string{
 	"crypto/filter":    {"crypto"},
 	"normalize":        {},
 	"client":           {"crypto", "crypto/filter", "crypto/secret", "crypto/voprf", "normalize"},
+	"bench":            {"client"},
 	"server/ephemeral": {},
 	"server/redistest": {},
 	"server/token":     {},
@@ -51,6 +52,7 @@ var only = map[string][]string{
 	"testing":                         {"server/redistest"},
 	"github.com/schollz/progressbar":  {"cmd/kith"},
 	"github.com/emersion/go-vcard":    {"normalize"},
+	"gonum.org/v1/plot":               {"bench"},
 	"golang.org/x/text":               {"normalize"},
 	"math/rand":                       {"client"}, // jitter
 	"github.com/FastFilter/xorfilter": {"crypto/filter"},

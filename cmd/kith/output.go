@@ -18,6 +18,9 @@ type resultJSON struct {
 	Numbers  int                  `json:"numbers"`
 	Skipped  []client.ReasonCount `json:"skipped"`
 	Matches  []matchJSON          `json:"matches"`
+	Labels   client.LabelPolicy   `json:"labels"`
+	Why      string               `json:"why"`
+	Deferred int                  `json:"deferred"`
 }
 
 type matchJSON struct {
@@ -31,7 +34,7 @@ type matchJSON struct {
 func printJSON(w io.Writer, r *client.Result) error {
 	out := resultJSON{
 		Mode: r.Mode, Epoch: r.Epoch, Contacts: r.Contacts, Numbers: r.Numbers, Skipped: r.SkippedByReason(),
-		Matches: make([]matchJSON, 0, len(r.Matches)),
+		Matches: make([]matchJSON, 0, len(r.Matches)), Labels: r.Labels, Why: r.Why, Deferred: r.Deferred,
 	}
 	for _, m := range r.Matches {
 		out.Matches = append(out.Matches, matchJSON{m.Number, m.Name, m.OtherNames, m.Label})
@@ -56,8 +59,12 @@ func printResult(w io.Writer, r *client.Result) error {
 	if err := printSkipped(w, r); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%d of %d numbers in %d contacts are registered (mode %s, epoch %d; %d evaluated now)\n",
+	fmt.Fprintf(w, "\n%d of %d numbers in %d contacts are registered (mode %s, epoch %d; %d evaluated now)\n",
 		len(r.Matches), r.Numbers, r.Contacts, r.Mode, r.Epoch, r.Evaluated)
+	if r.Deferred > 0 {
+		fmt.Fprintf(w, "%d numbers wait for the budget, until %s\n", r.Deferred, r.Next.Format("2006-01-02 15:04"))
+	}
+	_, err := fmt.Fprintln(w, r.Why)
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -90,8 +91,25 @@ func serve(t testing.TB, dir string, args ...string) *serving {
 		<-s.dead
 		t.Fatalf("kith serve did not start:\n%s", s.log)
 	}
-	t.Cleanup(s.kill)
+	t.Cleanup(func() {
+		s.kill()
+		scrub(t, s.log.String())
+	})
 	return s
+}
+
+// numberLike matches what could be a phone number, an address or a name of these tests.
+var numberLike = regexp.MustCompile(`\d{9,}|\d{3}[-. )]+\d{3}[-. ]\d{4}|\b\d+\.\d+\.\d+\.\d+\b|Nameson|Bearer|trial-`)
+
+// scrub fails the test if the log of a server has anything in it that could be a number, an address, a name, an account or
+// a token. It is called for every server of every test.
+func scrub(t testing.TB, log string) {
+	t.Helper()
+	for line := range strings.Lines(log) {
+		if found := numberLike.FindString(line); found != "" {
+			t.Errorf("the log of a server has %q: %s", found, line)
+		}
+	}
 }
 
 // kill ends the process as kill -9 does, and waits for its end.
@@ -106,7 +124,13 @@ func (s *serving) token(name string) string { return filepath.Join(s.dir, name+"
 // put registers a number over HTTP.
 func (s *serving) put(t testing.TB, number, label string) {
 	t.Helper()
-	body, err := json.Marshal(map[string]any{"number": number, "label": label})
+	s.register(t, http.MethodPut, map[string]any{"number": number, "label": label})
+}
+
+// register sends a registration or a deletion and wants it applied.
+func (s *serving) register(t testing.TB, method string, body map[string]any) {
+	t.Helper()
+	data, err := json.Marshal(body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +138,7 @@ func (s *serving) put(t testing.TB, number, label string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := http.NewRequest(http.MethodPut, s.url+"/v1/registrations", bytes.NewReader(body))
+	r, err := http.NewRequest(method, s.url+"/v1/registrations", bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,9 +149,8 @@ func (s *serving) put(t testing.TB, number, label string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusNoContent {
-		text, _ := io.ReadAll(answer.Body)
-		t.Fatalf("registration answered %s: %s", answer.Status, text)
+	if answer.StatusCode != http.StatusNoContent || answer.Header.Get("Kith-Applied") != "true" {
+		t.Fatalf("%s answered %s, Kith-Applied %q", method, answer.Status, answer.Header.Get("Kith-Applied"))
 	}
 }
 

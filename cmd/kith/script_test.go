@@ -2,11 +2,13 @@ package main
 
 import (
 	"bufio"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -22,9 +24,10 @@ func TestScripts(t *testing.T) {
 			return os.Mkdir(filepath.Join(env.WorkDir, "tmp"), 0o700)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"server": startServer,
-			"redis":  func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("REDIS", redistest.Start(t).URL()) },
-			"mode":   checkMode,
+			"server":   startServer,
+			"redis":    func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("REDIS", redistest.Start(t).URL()) },
+			"mode":     checkMode,
+			"snapshot": waitForSnapshot,
 		},
 	})
 }
@@ -37,12 +40,17 @@ func startServer(ts *testscript.TestScript, _ bool, args []string) {
 	cmd := exec.Command(path, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
 	cmd.Dir = ts.Getenv("WORK")
 	cmd.Env = append(os.Environ(), "TMPDIR="+ts.Getenv("TMPDIR"))
+	log := new(lockedBuffer)
+	cmd.Stderr = log
 	stdout, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
 	ts.Defer(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
+		if found := numberLike.FindString(log.String()); found != "" {
+			ts.Fatalf("the log of a server has %q:\n%s", found, log)
+		}
 	})
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		name, value, _ := strings.Cut(lines.Text(), " ")
@@ -66,4 +74,17 @@ func checkMode(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("%s has mode %s, want %s", file, info.Mode().Perm(), args[0])
 		}
 	}
+}
+
+// waitForSnapshot is the script command "snapshot": it waits until the server offers one.
+func waitForSnapshot(ts *testscript.TestScript, _ bool, _ []string) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		answer, err := http.Get(ts.Getenv("SERVER") + "/v1/epochs/1/snapshot")
+		ts.Check(err)
+		_ = answer.Body.Close()
+		if answer.StatusCode == http.StatusOK {
+			return
+		}
+	}
+	ts.Fatalf("no snapshot after a minute")
 }

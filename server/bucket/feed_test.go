@@ -129,6 +129,75 @@ func TestMissingPartitionIsAnError(t *testing.T) {
 	})
 }
 
+// TestMissingPartitionIsReadOnceItIsBack has nothing else happen that could wake a running view.
+func TestMissingPartitionIsReadOnceItIsBack(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s testStore) {
+		ctx := context.Background()
+		failed := make(chan error, 1)
+		v := newTestView(t, s, 32, Config{PollEvery: time.Millisecond, MaxAge: time.Hour, OnError: func(err error) {
+			select {
+			case failed <- err:
+			default:
+			}
+		}})
+		if err := s.Sweep(ctx, layout, 0); err != nil {
+			t.Fatal(err)
+		}
+		run(t, v)
+		if err := <-failed; !errors.Is(err, directory.ErrIncomplete) {
+			t.Errorf("OnError: got %v, want ErrIncomplete", err)
+		}
+		eventually(t, "the others are read", func() bool { return v.Status().Warm == 3 })
+		if err := s.Prepare(ctx, layout, generation); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "all are read", func() bool { return v.Status().Warm == 4 })
+	})
+}
+
+// TestHalfReadFeedIsNotCurrent has more changes than one poll reads: until the last is read, the partition ages.
+func TestHalfReadFeedIsNotCurrent(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s testStore) {
+		ctx := context.Background()
+		v, c := warmView(t, s, 32, Config{})
+		user := inPartition0(1)[0]
+		var writes []directory.Write
+		for version := range uint64(513) {
+			writes = append(writes, as(user, directory.Format(1+version%2), version+1))
+		}
+		s.apply(t, writes...)
+		c.move(DefaultMaxAge + 1)
+		for _, last := range []bool{false, true} {
+			again, err := v.poll(ctx)
+			if err != nil || again == last {
+				t.Fatalf("poll: got again %v, %v, want %v", again, err, !last)
+			}
+			shown, err := shows(v, user.Tag)
+			if last && (err != nil || !shown) || !last && !errors.Is(err, ErrBehind) {
+				t.Errorf("last poll %v: got shown %v, %v", last, shown, err)
+			}
+		}
+	})
+}
+
+// TestTakeLeavesOtherTables gets an answer that was asked for before the partition was read anew.
+func TestTakeLeavesOtherTables(t *testing.T) {
+	v := newTestView(t, nil, 32, Config{})
+	fresh := newTable(v.Format(), directory.Position{Change: 7}, 0, 16)
+	v.partitions[0].table = fresh
+	for name, result := range map[string]directory.Changes{
+		"changes": {Position: directory.Position{Change: 6}, Entries: []directory.Change{{Visible: true}}},
+		"gap":     {Gap: true},
+		"missing": {Err: directory.ErrIncomplete},
+	} {
+		v.take(directory.Position{Change: 5}, result, time.Unix(10, 0))
+		p := &v.partitions[0]
+		if p.table != fresh || fresh.known.Change != 7 || fresh.fullest != 0 || !p.current.IsZero() {
+			t.Errorf("%s: the table was changed", name)
+		}
+	}
+}
+
 // TestMalformedRecordIsItsBucketsAlone damages one bucket: memory leaves it to Redis, which says what is wrong.
 func TestMalformedRecordIsItsBucketsAlone(t *testing.T) {
 	onEachStore(t, func(t *testing.T, s testStore) {

@@ -84,12 +84,13 @@ func (l *Lookups) Build(ctx context.Context, k *keyring.Epoch) error {
 }
 
 // Wrote tells that this server has changed the record of a tag: until memory has caught up, the store is asked for its
-// bucket, so that the next answer of this server has the change.
+// bucket, and the end of the changes feed is read anew, so that the next answer of this server has the change.
 func (l *Lookups) Wrote(k *keyring.Epoch, tag crypto.Tag) {
 	l.mu.Lock()
 	e := l.epochs[k.ID]
 	l.mu.Unlock()
 	if e != nil {
 		e.view.Wrote(e.layout.Partition(tag))
+		e.store.Wrote()
 	}
 }

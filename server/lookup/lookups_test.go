@@ -142,8 +142,10 @@ func TestWhoWritesFindsIt(t *testing.T) {
 			t.Fatalf("step %d: found by bucket %t", i, got)
 		}
 	}
+	if _, err := store.Changes(ctx, m.ChangesSince.String()); err != nil { // which is kept for 100 ms
+		t.Fatal(err)
+	}
 	tag := r.put(t, number(100), false)
-	time.Sleep(150 * time.Millisecond) // a tail is kept for 100 ms
 	segment, err := store.Changes(ctx, m.ChangesSince.String())
 	must(t, err)
 	if segment.Closed || segment.Next != m.ChangesSince.String() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kith-project/kith/server/directory"
@@ -17,10 +18,12 @@ const tailMemory = 100 * time.Millisecond
 type tail struct {
 	dir    Directory
 	layout directory.Layout
+	writes atomic.Uint64 // counts Wrote
 
 	mu      sync.Mutex // held while it is read, so that a crowd causes one read; guards what follows
 	behind  Position   // the last segment then
 	read    time.Time  // when the last read began
+	written uint64     // how many writes there had been then
 	entries []byte
 }
 
@@ -30,13 +33,22 @@ func (s *Store) ReadTail(dir Directory, layout directory.Layout) {
 	s.tail = &tail{dir: dir, layout: layout}
 }
 
+// Wrote tells that this server has written to the directory: the next answer at the end of the feed is read anew, so that
+// whoever writes and then asks this server finds what was written.
+func (s *Store) Wrote() {
+	if s.tail != nil {
+		s.tail.writes.Add(1)
+	}
+}
+
 // after returns the entries of the changes since the segment at head, up to which the partitions' positions are given in
 // their stored form. After a gap there are none: the builder is about to begin a new feed. It returns ErrUnavailable, or
 // an error of package directory.
 func (t *tail) after(ctx context.Context, head Position, stored string, now time.Time) ([]byte, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.behind == head && !t.read.IsZero() && now.Sub(t.read) < tailMemory {
+	written := t.writes.Load()
+	if t.behind == head && t.written == written && !t.read.IsZero() && now.Sub(t.read) < tailMemory {
 		return t.entries, nil
 	}
 	positions, ok := parsePositions(stored, t.layout.Partitions())
@@ -54,6 +66,6 @@ func (t *tail) after(ctx context.Context, head Position, stored string, now time
 	if g.err != nil {
 		return nil, fmt.Errorf("snapshot: changes: %w", g.err)
 	}
-	t.behind, t.read, t.entries = head, now, g.entries
+	t.behind, t.read, t.written, t.entries = head, now, written, g.entries
 	return t.entries, nil
 }
