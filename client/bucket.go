@@ -17,7 +17,7 @@ const day = 24 * time.Hour
 // numbers are. News of the others come from the changes feed, from the position that the manifest had before the first
 // prefix was asked, while the entries to be expected since it was read last fit the budget (without a budget: are not
 // more than newsLimit). Otherwise the identical set is asked again, decoys included: a set that the server has seen already
-// tells it nothing new.
+// tells it nothing new. With a budget that has no room for the whole set that is done in parts, and begun once a day.
 func (r *run) findInBuckets(ctx context.Context) (map[string]basis, error) {
 	trimmed, err := r.updateBuckets(ctx)
 	if trimmed && err == nil {
@@ -57,9 +57,7 @@ func (r *run) updateBuckets(ctx context.Context) (trimmed bool, err error) {
 func (r *run) planBuckets(ctx context.Context, dice *rand.Rand) error {
 	b := &r.epoch.buckets
 	again := int64(len(b.asked)) * r.directory.figures.bucketCost()
-	// While the whole set does not fit, a round of it that was begun is gone on with, and its labels come before the next.
-	idle := len(b.queue)+len(r.epoch.labels.queue) == 0
-	if !r.feedFits() && (again <= r.left() || idle) {
+	if !r.feedFits() && (again <= r.left()-r.labelReserve() || r.roundDue()) {
 		if err := r.startFeed(ctx, again); err != nil {
 			return err
 		}
@@ -69,6 +67,14 @@ func (r *run) planBuckets(ctx context.Context, dice *rand.Rand) error {
 	b.plan(r.newPrefixes(dice))
 	r.state.dirty = true
 	return r.save(ctx)
+}
+
+// roundDue reports whether the whole set is to be asked again although that takes more than the budget has left: once a
+// day, and not before all of the last round and its labels were asked.
+func (r *run) roundDue() bool {
+	b := &r.epoch.buckets
+	age := r.now().Unix() - b.read
+	return len(b.queue)+len(r.epoch.labels.queue) == 0 && (age < 0 || age >= int64(day.Seconds()))
 }
 
 // feedFits reports whether the changes feed is followed, and can be afforded now.
@@ -94,7 +100,7 @@ func (r *run) expectedFeed(since int64) int64 {
 // day of the feed is too much or there is no feed.
 func (r *run) startFeed(ctx context.Context, again int64) error {
 	b, f := &r.epoch.buckets, r.directory.figures
-	b.position, b.read = "", 0
+	b.position, b.read = "", r.now().Unix()
 	limit := newsLimit(again)
 	if r.options.Budget != unlimited {
 		limit = r.options.Budget
@@ -110,7 +116,7 @@ func (r *run) startFeed(ctx context.Context, again int64) error {
 	if err != nil {
 		return err
 	}
-	b.position, b.read = m.ChangesSince, r.now().Unix()
+	b.position = m.ChangesSince
 	return nil
 }
 

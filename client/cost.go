@@ -27,7 +27,7 @@ func FiguresFor(users, changesADay int64) Figures {
 	for f.TagBytes = 1; float64(f.Slots)*1e6 >= math.Exp2(float64(8*f.TagBytes-f.BucketBits%8)); {
 		f.TagBytes++
 	}
-	f.SnapshotBytes = int64(math.Ceil(float64(users) * 18.1 / 8))
+	f.SnapshotBytes = (users*181 + 79) / 80
 	f.ChangesBytesADay = changesADay * filter.ChangeSize
 	return f
 }

@@ -8,16 +8,43 @@
 //	look up   tag(N)              -> server ->  the sealed labels of the registered ones
 //	open      label key(N) opens each label; what does not open is not shown
 //
-// The server is sent blinded elements, under the account's token because evaluations are metered, and tags, without any
-// credential and on a connection of their own. Names and numbers are in no request. What tags tell the operator of the
-// server depends on the [Mode] of the lookup, and docs/privacy.md says it.
+// The server is sent blinded elements, under the account's token because evaluations are metered, and lookups, without any
+// credential and on a connection of their own. Names and numbers are in no request.
+//
+// # Modes
+//
+// What a lookup tells the operator of the server depends on its [Mode]; docs/privacy.md has the same for users.
+//
+//	exact     sends tags of 16 bytes. The operator can find out the numbers behind them.
+//	bucket    sends prefixes of tags, each of which fits thousands of numbers. They are sent once an epoch, filled up with
+//	          others; later only those of new contacts are.
+//	snapshot  sends nothing: it fetches a filter of all registrations, whole, and the changes to it.
+//
+// [ModeAuto] takes the most private one that fits Options.Budget, and never one below Options.MinPrivacy: what does not fit
+// is [Result.Deferred] to a later Sync. [Result.Why] says why it was that mode.
+//
+// Who joins or leaves is learned in mode bucket from the same changes feed as in mode snapshot, which tells the server
+// nothing either. Where a day of the feed is more than the budget, or more than asking again and DefaultBudget if there is
+// no budget, the identical set of prefixes is asked again, decoys included. Without a budget that is done in every Sync; with one
+// that it does not fit, in parts, and begun once a day.
+//
+// A hit is shown when its label was opened, which proves that it is no false positive. Labels come by whole buckets, hits
+// among decoys, unless Options.Labels says otherwise. Each is fetched once, and all of them again, by the same prefixes,
+// when they are 30 days old or the app calls [Client.RefreshLabels]. A hit whose label is not there or does not open is
+// asked for again when the feed has an entry about it, or its bucket or its shard changed.
+//
+// Counts that a server could recognise a device by are padded to classes: tags and prefixes to 4, 5, 6, 7, 8, 10, 12, 14,
+// 16, 20 and so on in quarter steps of powers of two, labels' buckets to 8, 16, 32 and on. Between evaluations and the first
+// lookup is a random delay, and no TLS session is resumed from one connection to another. A relay that hides the address
+// of the device goes into Options.LookupHTTP. What remains, timing and address without a relay, is said in docs/privacy.md.
 //
 // # State
 //
 // Evaluations cost quota, so the app keeps their results in a [StateStore], and the next Sync pays only for numbers
 // that are new to it. Before a request is sent, its blinds and Idempotency-Key are saved; a Sync that was interrupted
 // at any point, by a killed process too, is completed by the next one with the same bytes under the same key, and
-// nothing is paid twice. The state holds the numbers of the address book and the secrets N that make tags of them. It
+// nothing is paid twice. Prefixes and their decoys are saved before they are sent too, so that no interruption makes the
+// device draw others, which would tell the own ones apart. The state holds the numbers of the address book and the secrets N that make tags of them. It
 // belongs where the address book itself is kept: on the device, outside of backups that others can read. Delete it to
 // forget it all, at the price of paying again.
 //
@@ -31,14 +58,14 @@
 //
 // # What is left out
 //
-// Lookup modes bucket and snapshot, the key log, and migration windows between epochs: they have their places, behind
-// the lookup interface and in directory.go. Nothing here runs in the background: the app decides when to call Sync.
+// The key log, and migration windows between epochs: they have their places in directory.go. Nothing here runs in the
+// background: the app decides when to call Sync.
 //
 // # Timing
 //
 // Blinds and N are handled by crypto/voprf in constant time. Numbers and tags are compared and sorted into maps on the
-// device that owns them, in variable time. How many elements and tags are sent tells the server the size of the address
-// book and of its growth.
+// device that owns them, in variable time. How many elements are sent tells the server the size of the address book and
+// of its growth; how many prefixes or tags, its class.
 //
 // # In a browser
 //

@@ -41,15 +41,54 @@ func ExampleClient_Sync() {
 		for _, m := range result.Matches {
 			fmt.Println(m.Name, m.Number, m.Label)
 		}
-		fmt.Println(result.Contacts, "contacts,", result.Evaluated, "evaluations, skipped:", result.SkippedByReason())
+		fmt.Println(result.Contacts, "contacts,", result.Evaluated, "evaluations, mode", result.Mode, "skipped:", result.SkippedByReason())
 	}
 	// Output:
 	// Ada Lovelace +14155550100 user:ada
 	// Charles Babbage +442079460123 user:charles
-	// 3 contacts, 3 evaluations, skipped: [{short-code 1}]
+	// 3 contacts, 3 evaluations, mode snapshot skipped: [{short-code 1}]
 	// Ada Lovelace +14155550100 user:ada
 	// Charles Babbage +442079460123 user:charles
-	// 3 contacts, 0 evaluations, skipped: [{short-code 1}]
+	// 3 contacts, 0 evaluations, mode snapshot skipped: [{short-code 1}]
+}
+
+// What an address book of 1,000 numbers, 100 of them registered, costs at a server of ten million users of whom ten thousand
+// join or leave a day.
+func ExampleEstimateCost() {
+	figures := client.FiguresFor(10_000_000, 10_000)
+	for _, mode := range []client.Mode{client.ModeExact, client.ModeBucket, client.ModeSnapshot} {
+		cost := client.EstimateCost(mode, client.LabelsByBucket, figures, client.Counts{Numbers: 1000, Hits: 100})
+		fmt.Printf("%-8s %8d bytes at first, %6d a day\n", mode, cost.First, cost.Daily)
+	}
+	// Output:
+	// exact       25584 bytes at first,  25584 a day
+	// bucket    1151488 bytes at first,  90000 a day
+	// snapshot 23449192 bytes at first,  90000 a day
+}
+
+// An app asks for a budget and follows what it says: with a large address book and little room, it calls Sync again when
+// there is more.
+func ExampleResult() {
+	c, err := client.New(client.Options{
+		Server: "https://kith.example", Token: client.StaticToken(testToken), Region: "US",
+		State: client.MemoryState(), HTTP: newFakeServer(nil, nil),
+		MinPrivacy: client.ModeBucket, // the default: never whole tags
+		Budget:     500_000,           // bytes in 24 hours
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	book := []normalize.Contact{{Name: "Ada Lovelace", Numbers: []string{"(415) 555-0100"}}}
+	result, err := c.Sync(context.Background(), client.Contacts(book))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result.Mode, result.Labels)
+	if result.Deferred > 0 {
+		fmt.Println(result.Deferred, "numbers wait; next Sync at", result.Next)
+	}
+	// Output:
+	// snapshot bucket
 }
 
 // An app reads a vCard file and tells the user what was skipped, and why.

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -34,12 +35,16 @@ type fakeServer struct {
 	slots          int   // of a bucket
 	perDay         int64 // bytes of changes a day, as the server says
 	maxAge         int64 // of a snapshot, in seconds
+	claimed        int64 // length of the snapshot in the directory, if it is another than the manifest says
 	epochs         []*fakeEpoch
 
 	// fault, if set, sees each request first, and returns true if it has answered it.
 	fault func(w http.ResponseWriter, r *http.Request) bool
 	// tamper, if set, may change the body of each 200 answer.
 	tamper func(path string, body []byte) []byte
+
+	// rewrite, if set, is tamper that may change the header too.
+	rewrite func(w http.ResponseWriter, path string, body []byte) []byte
 
 	mu       sync.Mutex
 	answers  map[string]fakeAnswer // by Idempotency-Key
@@ -161,6 +166,9 @@ func (s *fakeServer) answer(w http.ResponseWriter, path, mediaType string, body 
 		body = s.tamper(path, bytes.Clone(body))
 	}
 	w.Header().Set("Content-Type", mediaType)
+	if s.rewrite != nil {
+		body = s.rewrite(w, path, bytes.Clone(body))
+	}
 	_, _ = w.Write(body)
 }
 
@@ -170,7 +178,7 @@ func (s *fakeServer) serveDirectory(w http.ResponseWriter) {
 		key := base64.RawURLEncoding.EncodeToString(e.key.PublicKey().Bytes())
 		epochs = append(epochs, map[string]any{"id": e.id, "state": e.state, "public_key": key, "bucket_bits": fakeBits,
 			"slots": s.slots, "tag_bytes": fakeTagBytes, "snapshot": map[string]any{
-				"bytes": e.manifest.Bytes, "keys": 0, "changes_bytes_a_day": s.perDay}})
+				"bytes": cmp.Or(s.claimed, e.manifest.Bytes), "keys": 0, "changes_bytes_a_day": s.perDay}})
 	}
 	body, err := json.Marshal(map[string]any{
 		"suite": s.suite, "mode": voprf.Mode, "profile": s.profile, "epochs": epochs, "modes": s.modes,

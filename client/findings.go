@@ -29,7 +29,7 @@ type bucketState struct {
 	asked    []uint32 // all prefixes that were chosen in this epoch, decoys too; ascending, each once
 	queue    []uint32 // those of them that are still to be asked, or asked again, in this order
 	position string   // where the changes feed is to be read on; empty if it is not followed
-	read     int64    // when it was read up to there, in seconds since 1970
+	read     int64    // when it was read up to there, or else when all was asked again, in seconds since 1970
 	found    map[string]finding
 }
 

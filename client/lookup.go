@@ -61,6 +61,8 @@ func (r *run) situation(ctx context.Context) (situation, error) {
 	}
 	if s.news = int64(len(b.asked)) * s.figures.bucketCost(); r.feedFits() {
 		s.news = int64(len(b.queue))*s.figures.bucketCost() + r.expectedFeed(b.read)
+	} else if s.news > r.left() && !r.roundDue() {
+		s.news = int64(len(b.queue)) * s.figures.bucketCost()
 	}
 	var err error
 	s.missing, err = r.missingSnapshot(ctx)
@@ -189,7 +191,7 @@ func (r *run) waitingCost() int64 {
 		return r.options.Budget
 	}
 	f := r.directory.figures
-	cost := int64(len(r.epoch.labels.queue)) * f.labelBucketCost()
+	cost := int64(len(r.epoch.labels.queue))*f.labelBucketCost() + r.labelReserve()
 	if r.choice.mode == ModeBucket {
 		cost += int64(len(r.epoch.buckets.queue)) * f.bucketCost()
 	}

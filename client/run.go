@@ -69,9 +69,13 @@ func (r *run) enterEpoch(ctx context.Context) error {
 	return nil
 }
 
-// leaveEpoch returns err, after forgetting the pending requests if it means that the epoch is over.
+// leaveEpoch returns err, after forgetting the pending requests if it means that the epoch is over, and keeping what lookups
+// have cost: a server that lets them fail must not get around the budget.
 func (r *run) leaveEpoch(ctx context.Context, err error) error {
 	if !epochOver(err) {
+		if r.bytes > 0 {
+			err = errors.Join(err, r.save(context.WithoutCancel(ctx)))
+		}
 		return err
 	}
 	r.state.dropPending(r.epoch)

@@ -149,6 +149,11 @@ func TestStateForgets(t *testing.T) {
 
 func FuzzDecodeState(f *testing.F) {
 	f.Add(encodeTestState(f))
+	data, err := testLookupState(f).encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
 	f.Add([]byte(`{"version":1,"server":"","epochs":null}`))
 	f.Add([]byte(`{"version":1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
