@@ -11,8 +11,10 @@ import (
 )
 
 const (
-	// manifestMemory is how long a server answers with a manifest, or with its absence, before it reads it again.
+	// manifestMemory is how long a server answers with a manifest before it reads it again.
 	manifestMemory = time.Second
+	// errorMemory is the same for an error, its absence above all: the first one is waited for.
+	errorMemory = 100 * time.Millisecond
 	// readTimeout bounds one read on behalf of many callers.
 	readTimeout = 5 * time.Second
 	// DefaultCacheBytes is the size of a Store's memory of shards unless NewStore is told another.
@@ -44,14 +46,18 @@ func NewStore(rdb redis.UniversalClient, epoch uint32, cacheBytes int) *Store {
 }
 
 // Manifest returns the manifest of the present set and its entity tag, quotes included. The shards in it must not be
-// changed. What it returns may be up to one second old, errors too.
+// changed. What it returns may be up to one second old, an error 100 ms.
 //
 // It returns ErrNone if nothing is published, ErrManifest if what is stored is not a manifest, or ErrUnavailable.
 func (s *Store) Manifest(ctx context.Context) (Manifest, string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	if !s.read.IsZero() && now.Sub(s.read) < manifestMemory {
+	memory := manifestMemory
+	if s.err != nil {
+		memory = errorMemory
+	}
+	if !s.read.IsZero() && now.Sub(s.read) < memory {
 		return s.manifest, s.etag, s.err
 	}
 	// Others wait for this read, so that it does not end with the request that caused it.
