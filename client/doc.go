@@ -31,7 +31,9 @@
 // A hit is shown when its label was opened, which proves that it is no false positive. Labels come by whole buckets, hits
 // among decoys, unless Options.Labels says otherwise. Each is fetched once, and all of them again, by the same prefixes,
 // when they are 30 days old or the app calls [Client.RefreshLabels]. A hit whose label is not there or does not open is
-// asked for again when the feed has an entry about it, or its bucket or its shard changed.
+// asked for again when the feed has an entry about it, or its bucket or its shard changed. Somebody who was confirmed and left
+// without an entry that was read, and whose tag happens to be a false positive, is shown until the label is due again: one in
+// 10^6 of them in mode bucket, and 15 in mode snapshot.
 //
 // Counts that a server could recognise a device by are padded to classes: tags and prefixes to 4, 5, 6, 7, 8, 10, 12, 14,
 // 16, 20 and so on in quarter steps of powers of two, labels' buckets to 8, 16, 32 and on. Between evaluations and the first

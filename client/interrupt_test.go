@@ -23,6 +23,7 @@ type interrupter struct {
 	cache  client.Cache
 	server *fakeServer
 	way    string
+	seed   byte // of the next Sync
 	cancel context.CancelFunc
 	left   int // points until the interruption; negative: none
 }
@@ -114,6 +115,8 @@ func (i *interrupter) syncBook(
 	}()
 	o := testOptions(i.server)
 	o.State, o.HTTP, o.Cache, o.Mode = i, i, i, m
+	i.seed++
+	o.Rand = seededRand(i.seed)
 	c := newClient(t, o)
 	c.SetNow(func() time.Time { return now })
 	result, err := c.Sync(ctx, client.Contacts(book))

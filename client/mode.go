@@ -52,8 +52,9 @@ const (
 	// LabelsByTag allows whole tags of hits to be sent, which tell the operator who of the contacts is registered, as
 	// ModeExact does, whatever MinPrivacy says. ModeAuto still fetches by bucket while that fits the budget.
 	LabelsByTag LabelPolicy = "tag"
-	// LabelsNone fetches no labels. Matches then have none, and are not confirmed: of a thousand contacts that are not
-	// registered, one in 1,000 times is shown as a match in mode bucket, and 15 in 1,000 times in mode snapshot.
+	// LabelsNone fetches no labels. Matches then have none, and are not confirmed: a number that is not registered is shown
+	// as a match with a chance below 1 in 10^6 in mode bucket, and of 1 in 65,536 in mode snapshot. In mode exact labels
+	// come all the same.
 	LabelsNone LabelPolicy = "none"
 )
 

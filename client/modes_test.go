@@ -46,7 +46,8 @@ func syncAt(t testing.TB, o client.Options, at time.Time, contacts []normalize.C
 
 // TestModesAgree lets people join and leave, contacts come and go, the server publish, trim and raise its slots, and Syncs be
 // interrupted. Afterwards each mode finds exactly those who are registered and in the address book. All numbers were
-// evaluated before, so that the interruptions are those of lookups.
+// evaluated before, so that the interruptions are those of lookups. Some numbers have false positives: they do not leave, since
+// one that was confirmed and then leaves is shown until its label is due again, as the package comment says.
 func TestModesAgree(t *testing.T) {
 	evaluated := testOptions(newFakeServer(t, nil))
 	mustSync(t, evaluated, manyContacts(8))
@@ -59,6 +60,7 @@ func TestModesAgree(t *testing.T) {
 			all = append(all, &interrupter{StateStore: copyState(t, evaluated.State), cache: client.MemoryCache(), server: s})
 		}
 		registered, book := make(map[int]bool), make(map[int]bool)
+		joined, wrong := make(map[int]bool), make(map[int]bool)
 		number := func(i int) string { return fmt.Sprintf("+1415555%04d", i) }
 		label := func(i int) string { return fmt.Sprint("label ", i) }
 		who := rapid.IntRange(0, 7)
@@ -68,8 +70,11 @@ func TestModesAgree(t *testing.T) {
 			switch rapid.IntRange(0, 9).Draw(rt, "operation") {
 			case 0, 1:
 				s.join(number(i), label(i))
-				registered[i] = true
+				registered[i], joined[i] = true, true
 			case 2:
+				if wrong[i] {
+					continue
+				}
 				s.leave(number(i))
 				delete(registered, i)
 			case 3, 4:
@@ -80,6 +85,10 @@ func TestModesAgree(t *testing.T) {
 				s.publish(e)
 				e.trimmed = rapid.IntRange(e.trimmed, len(e.changes)).Draw(rt, "trimmed")
 			case 7:
+				if joined[i] {
+					continue
+				}
+				wrong[i] = true
 				tag, _ := s.seal(e, number(i), "")
 				e.wrong = append(e.wrong, tag)
 				s.slots = max(s.slots, 24+len(e.wrong))

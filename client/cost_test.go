@@ -1,0 +1,76 @@
+package client
+
+import (
+	"fmt"
+	"testing"
+)
+
+// TestEstimateCost has the figures of docs: address books of which a fifth is registered, and 0.1 % of all users joining
+// or leaving a day.
+func TestEstimateCost(t *testing.T) {
+	for _, tt := range []struct {
+		users    int64
+		contacts int
+		want     string // first and daily cost of exact, bucket and snapshot, labels included
+	}{
+		{100_000, 200, "7.3 KB 7.3 KB, 566.3 KB 900 bytes, 718.4 KB 900 bytes"},
+		{100_000, 1000, "34.8 KB 34.8 KB, 2.3 MB 900 bytes, 2.2 MB 900 bytes"},
+		{100_000, 5000, "173.9 KB 173.9 KB, 8.7 MB 900 bytes, 8.1 MB 900 bytes"},
+		{10_000_000, 200, "7.3 KB 7.3 KB, 482.4 KB 90.0 KB, 23.0 MB 90.0 KB"},
+		{10_000_000, 1000, "34.8 KB 34.8 KB, 2.0 MB 90.0 KB, 24.3 MB 90.0 KB"},
+		{10_000_000, 5000, "173.9 KB 173.9 KB, 8.2 MB 90.0 KB, 29.2 MB 90.0 KB"},
+		{1_000_000_000, 200, "7.3 KB 7.3 KB, 626.8 KB 94.1 KB, 2263.4 MB 9.0 MB"},
+		{1_000_000_000, 1000, "34.8 KB 34.8 KB, 2.6 MB 430.1 KB, 2265.0 MB 9.0 MB"},
+		{1_000_000_000, 5000, "173.9 KB 173.9 KB, 10.7 MB 2.2 MB, 2271.4 MB 9.0 MB"},
+	} {
+		f, c := FiguresFor(tt.users, tt.users/1000), Counts{Numbers: tt.contacts, Hits: tt.contacts / 5}
+		got := ""
+		for i, m := range []Mode{ModeExact, ModeBucket, ModeSnapshot} {
+			cost := EstimateCost(m, LabelsByBucket, f, c)
+			if i > 0 {
+				got += ", "
+			}
+			got += fmt.Sprintf("%s %s", formatBytes(cost.First), formatBytes(cost.Daily))
+		}
+		if got != tt.want {
+			t.Errorf("%d users, %d contacts: got %q, want %q", tt.users, tt.contacts, got, tt.want)
+		}
+	}
+	if got := EstimateCost(ModeAuto, LabelsByBucket, FiguresFor(1000, 1), Counts{Numbers: 10}); got != (Cost{}) {
+		t.Errorf("auto: got %+v, want zeros", got)
+	}
+}
+
+func TestLabelsCost(t *testing.T) {
+	f := FiguresFor(10_000_000, 0)
+	for _, tt := range []struct {
+		labels LabelPolicy
+		hits   int
+		want   int64
+	}{
+		{LabelsByBucket, 0, 0}, {LabelsNone, 100, 0}, {LabelsByBucket, 1, 8 * f.labelBucketCost()},
+		{LabelsByBucket, 9, 16 * f.labelBucketCost()}, {LabelsByTag, 10, 10*16 + 10*92},
+	} {
+		if got := f.labelsCost(tt.labels, tt.hits); got != tt.want {
+			t.Errorf("%s, %d hits: got %d, want %d", tt.labels, tt.hits, got, tt.want)
+		}
+	}
+}
+
+// TestFiguresFor: the figures are those that the server's own rules give.
+func TestFiguresFor(t *testing.T) {
+	for _, tt := range []struct {
+		users int64
+		want  Figures
+	}{
+		{0, Figures{0, 8, 3, 0, 0}},
+		{1000, Figures{4, 112, 4, 2263, 0}},
+		{100_000, Figures{11, 96, 4, 226250, 0}},
+		{10_000_000, Figures{18, 80, 4, 22_625_000, 0}},
+		{1_000_000_000, Figures{24, 104, 4, 2_262_500_000, 0}},
+	} {
+		if got := FiguresFor(tt.users, 0); got != tt.want {
+			t.Errorf("%d users: got %+v, want %+v", tt.users, got, tt.want)
+		}
+	}
+}
