@@ -1,6 +1,9 @@
+//go:build large
+
 package snapshot
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"math/rand/v2"
@@ -15,18 +18,18 @@ import (
 	"github.com/kith-project/kith/server/redistest"
 )
 
-// largeUsers names how many users TestBuildTenMillion has; without it the test is skipped.
+// largeUsers may name another number of users for TestBuildTenMillion.
 const largeUsers = "KITH_SNAPSHOT_USERS"
 
 // TestBuildTenMillion loads records into a real Redis and builds a set of them, and says what that took:
 //
-//	KITH_SNAPSHOT_USERS=10000000 go test -run TestBuildTenMillion -v -timeout 60m ./server/snapshot
+//	make snapshot-10m
 //
 // At 10 million it needs about 3 GB, nearly all of it for Redis.
 func TestBuildTenMillion(t *testing.T) {
-	users, err := strconv.Atoi(os.Getenv(largeUsers))
+	users, err := strconv.Atoi(cmp.Or(os.Getenv(largeUsers), "10000000"))
 	if err != nil {
-		t.Skipf("set %s to a number of users", largeUsers)
+		t.Fatalf("%s: %v", largeUsers, err)
 	}
 	ctx := context.Background()
 	server := redistest.Start(t, redistest.Config("appendonly", "no"), redistest.Config("save", ""),
