@@ -16,12 +16,15 @@ type Figures struct {
 	ChangesBytesADay int64 // of the feed of joins and leaves
 }
 
+// maxUsualBits is the most bits that a prefix has by a server's default: 1,000 of 10^10 possible numbers share one then.
+const maxUsualBits = 23
+
 // FiguresFor returns the figures to expect of a server of that many users, of whom changesADay join or leave: 50 users
-// a bucket, mean + 5.7 standard deviations of slots, short tags that are wrong in less than one of 10^6 cases, and a
+// a bucket, but at least 1,000 of 10^10 possible numbers a prefix; mean + 5.7 standard deviations of slots, short tags that are wrong in less than one of 10^6 cases, and a
 // snapshot of 18.1 bits a user. It is for planning and for documentation; a Sync goes by the directory.
 func FiguresFor(users, changesADay int64) Figures {
 	bits := math.Round(math.Log2(float64(max(users, 1)) / 50))
-	f := Figures{BucketBits: int(min(max(bits, 0), crypto.MaxPrefixBits))}
+	f := Figures{BucketBits: int(min(max(bits, 0), maxUsualBits))}
 	mean := float64(users) / math.Exp2(float64(f.BucketBits))
 	f.Slots = max(8, 8*int(math.Ceil((mean+5.7*math.Sqrt(mean))/8)))
 	for f.TagBytes = 1; float64(f.Slots)*1e6 >= math.Exp2(float64(8*f.TagBytes-f.BucketBits%8)); {

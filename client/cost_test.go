@@ -19,9 +19,9 @@ func TestEstimateCost(t *testing.T) {
 		{10_000_000, 200, "7.3 KB 7.3 KB, 482.4 KB 90.0 KB, 23.0 MB 90.0 KB"},
 		{10_000_000, 1000, "34.8 KB 34.8 KB, 2.0 MB 90.0 KB, 24.3 MB 90.0 KB"},
 		{10_000_000, 5000, "173.9 KB 173.9 KB, 8.2 MB 90.0 KB, 29.2 MB 90.0 KB"},
-		{1_000_000_000, 200, "7.3 KB 7.3 KB, 626.8 KB 94.1 KB, 2263.4 MB 9.0 MB"},
-		{1_000_000_000, 1000, "34.8 KB 34.8 KB, 2.6 MB 430.1 KB, 2265.0 MB 9.0 MB"},
-		{1_000_000_000, 5000, "173.9 KB 173.9 KB, 10.7 MB 2.2 MB, 2271.4 MB 9.0 MB"},
+		{1_000_000_000, 200, "7.3 KB 7.3 KB, 1.2 MB 207.0 KB, 2263.9 MB 9.0 MB"},
+		{1_000_000_000, 1000, "34.8 KB 34.8 KB, 4.8 MB 946.2 KB, 2266.7 MB 9.0 MB"},
+		{1_000_000_000, 5000, "173.9 KB 173.9 KB, 20.0 MB 4.7 MB, 2278.2 MB 9.0 MB"},
 	} {
 		f, c := FiguresFor(tt.users, tt.users/1000), Counts{Numbers: tt.contacts, Hits: tt.contacts / 5}
 		got := ""
@@ -67,7 +67,7 @@ func TestFiguresFor(t *testing.T) {
 		{1000, Figures{4, 112, 4, 2263, 0}},
 		{100_000, Figures{11, 96, 4, 226250, 0}},
 		{10_000_000, Figures{18, 80, 4, 22_625_000, 0}},
-		{1_000_000_000, Figures{24, 104, 4, 2_262_500_000, 0}},
+		{1_000_000_000, Figures{23, 184, 5, 2_262_500_000, 0}},
 	} {
 		if got := FiguresFor(tt.users, 0); got != tt.want {
 			t.Errorf("%d users: got %+v, want %+v", tt.users, got, tt.want)

@@ -106,7 +106,7 @@ func (s situation) waiting(m Mode) choice {
 // leftInWords is a clause on the budget.
 func (s situation) leftInWords() string {
 	if s.left == unlimited {
-		return "there is no budget"
+		return "no budget is set"
 	}
 	return fmt.Sprintf("lookups may cost %s more today", formatBytes(s.left))
 }

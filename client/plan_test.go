@@ -21,7 +21,7 @@ func TestChoose(t *testing.T) {
 		wait bool
 	}{
 		{"small directory", situation{figures: small, new: 1000, missing: 226_000}, ModeSnapshot, "takes 226.0 KB and lookups may cost 2.0 MB more", nil, false},
-		{"no budget", situation{figures: middle, left: unlimited, budget: unlimited, missing: 23e6}, ModeSnapshot, "there is no budget", nil, false},
+		{"no budget", situation{figures: middle, left: unlimited, budget: unlimited, missing: 23e6}, ModeSnapshot, "no budget is set", nil, false},
 		{"snapshot too large", situation{figures: middle, new: 1000, missing: 23e6}, ModeBucket, "the snapshot takes 23.0 MB", nil, false},
 		{"anonymity", situation{figures: middle, new: 1000, missing: 23e6}, ModeBucket, "about 38,000 numbers", nil, false},
 		{"snapshot in the cache", situation{figures: middle, missing: 30_000}, ModeSnapshot, "", nil, false},
@@ -33,7 +33,7 @@ func TestChoose(t *testing.T) {
 		{"nothing left", situation{figures: large, new: 1000, missing: 23e8, left: 100}, ModeBucket, "not even one bucket", nil, false},
 		{"budget below a bucket", situation{figures: large, new: 1000, missing: 23e8, left: 100, budget: 100}, "", "", ErrBudget, false},
 		{"budget below a bucket with labels", situation{figures: large, new: 1000, missing: 23e8, left: 500, budget: 500}, "", "", ErrBudget, false},
-		{"no labels", situation{figures: large, new: 1000, missing: 23e8, left: 500, budget: 500, labels: LabelsNone}, ModeBucket, "", nil, false},
+		{"no labels", situation{figures: large, new: 1000, missing: 23e8, left: 1000, budget: 1000, labels: LabelsNone}, ModeBucket, "", nil, false},
 		{"snapshot or nothing, later", situation{figures: small, missing: 226_000, left: 1000, minPrivacy: ModeSnapshot}, ModeSnapshot, "Nothing was looked up", nil, true},
 		{"snapshot or nothing, never", situation{figures: middle, missing: 23e6, minPrivacy: ModeSnapshot}, "", "", ErrBudget, false},
 		{"exact alone, later", situation{offered: all[2:], figures: middle, numbers: 1000, left: 1000, minPrivacy: ModeExact}, ModeExact, "", nil, true},
