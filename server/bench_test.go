@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/keyring"
 )
 
 // BenchmarkEvaluations is a full batch over HTTP, packed: decoding, debiting, evaluating and proving.
@@ -53,4 +55,51 @@ func BenchmarkMatches(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/tags, "µs/tag")
+}
+
+// BenchmarkBuckets is a lookup of 1,000 prefixes over HTTP, packed, answered from memory, in an epoch of 50,000 users.
+func BenchmarkBuckets(b *testing.B) {
+	const prefixes, users = 1000, 50_000
+	s := newStackOf(b, keyring.Plan{Layout: directory.Layout{PartitionBits: 8, BucketBits: 10}, Slots: 96})
+	current, err := s.keys.Current()
+	must(b, err)
+	epoch := current.Active()
+	writes := make([]directory.Write, users)
+	for i := range writes {
+		writes[i] = directory.Write{Format: directory.Visible, Version: 1}
+		_, _ = rand.Read(writes[i].Tag[:])
+	}
+	_, err = s.directory.Apply(context.Background(), epoch.Layout, current.Generation, writes)
+	must(b, err)
+	s.runLookups(b)
+	s.waitMemory(b, epoch)
+	all := make([]uint32, prefixes)
+	for i := range all {
+		all[i] = uint32(i)
+	}
+	c := call{method: "POST", path: bucketsPath, mime: mimePacked, body: packPrefixes(all...)}
+	for b.Loop() {
+		if a := s.send(b, c); a.status != 200 || len(a.body) != prefixes*96*4 {
+			b.Fatalf("got %d with %d bytes", a.status, len(a.body))
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/1000, "ms/lookup")
+}
+
+// waitMemory waits until a lookup of all buckets is answered from memory alone.
+func (s *stack) waitMemory(b *testing.B, epoch *keyring.Epoch) {
+	b.Helper()
+	all := make([]uint32, 1<<epoch.Layout.BucketBits)
+	for i := range all {
+		all[i] = uint32(i)
+	}
+	for {
+		before := s.fromStore.Load()
+		_, _, err := s.lookups.Tags(context.Background(), epoch, all)
+		must(b, err)
+		if s.fromStore.Load() == before {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }

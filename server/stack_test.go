@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,10 +60,18 @@ type stack struct {
 	public    *httptest.Server
 	admin     *httptest.Server
 	log       *logBuffer
+	fromStore atomic.Int64 // buckets that were not answered from memory
 }
 
-// newStack starts a stack. Each change is made to the configuration before the server is made of it.
+// newStack starts a stack whose epoch has 16 buckets. Each change is made to the configuration before the server is made of
+// it.
 func newStack(t testing.TB, changes ...func(*server.Config)) *stack {
+	t.Helper()
+	return newStackOf(t, keyring.Plan{Layout: directory.Layout{PartitionBits: 2, BucketBits: testBits}, Slots: 96}, changes...)
+}
+
+// newStackOf is newStack for an epoch laid out by plan.
+func newStackOf(t testing.TB, plan keyring.Plan, changes ...func(*server.Config)) *stack {
 	t.Helper()
 	// What these tests show does not depend on the disk.
 	s := &stack{redis: redistest.Start(t, redistest.AppendFsync("no")), log: new(logBuffer)}
@@ -78,7 +87,6 @@ func newStack(t testing.TB, changes ...func(*server.Config)) *stack {
 	s.directory = directory.New(s.rdb, directory.Config{OnCorrupt: metrics.Corrupt})
 	master, err := keyring.NewMasterKey(rand.Reader)
 	must(t, err)
-	plan := keyring.Plan{Layout: directory.Layout{PartitionBits: 2, BucketBits: 4}, Slots: 96}
 	must(t, keyring.Create(ctx, s.rdb, master, rand.Reader, plan, s.directory))
 	s.keys, err = keyring.Open(ctx, s.rdb, master)
 	must(t, err)
@@ -89,7 +97,10 @@ func newStack(t testing.TB, changes ...func(*server.Config)) *stack {
 	must(t, err)
 	s.ledger = quota.New(s.rdb)
 	s.lookups = lookup.New(lookup.Config{
-		Redis: s.rdb, Directory: s.directory, Keyring: s.keys, Bucket: bucket.Config{OnLookup: metrics.BucketsAnswered},
+		Redis: s.rdb, Directory: s.directory, Keyring: s.keys, Bucket: bucket.Config{OnLookup: func(memory, store int) {
+			metrics.BucketsAnswered(memory, store)
+			s.fromStore.Add(int64(store))
+		}},
 		Snapshot: snapshot.Config{ChangesEvery: 50 * time.Millisecond},
 	})
 	reg := registry.New(s.keys, s.directory)
