@@ -76,7 +76,7 @@ func TestDirectory(t *testing.T) {
 	key := func(id uint32) string {
 		return base64url.EncodeToString(states.snapshot.Epoch(id).Key.PublicKey().Bytes())
 	}
-	// Names, order and values of design.md, section 7, and further members behind; epochs that devices may not use are left out.
+	// Names, order and values of docs/protocol.md, section 4. Epochs that devices may not use are left out.
 	want := fmt.Sprintf(`{"suite":"ristretto255-SHA512","mode":1,"profile":"tel-e164/1","epochs":[`+
 		`{"id":3,"state":"draining","public_key":"%s","bucket_bits":8,"slots":96,"tag_bytes":4,"anonymity":39062500},`+
 		`{"id":4,"state":"active","public_key":"%s","bucket_bits":8,"slots":96,"tag_bytes":4,"anonymity":39062500}],`+

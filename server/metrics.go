@@ -6,6 +6,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/kith-project/kith/server/bucket"
+	"github.com/kith-project/kith/server/snapshot"
 )
 
 // Metrics are what the admin listener shows at /metrics. Their labels are routes, methods and statuses: nothing that a
@@ -19,6 +22,9 @@ type Metrics struct {
 	buckets   *prometheus.CounterVec
 	memory    *prometheus.CounterVec
 	corrupt   prometheus.Counter
+	shards    *prometheus.GaugeVec
+	warm      *prometheus.GaugeVec
+	age       *prometheus.GaugeVec
 }
 
 // NewMetrics returns metrics in a registry of their own.
@@ -44,11 +50,20 @@ func NewMetrics() *Metrics {
 		memory: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kith_bucket_answers_total", Help: "Buckets answered, by where they came from: memory or store.",
 		}, []string{"from"}),
+		shards: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "kith_snapshot_build_shards", Help: "Shards of the snapshot build that this server made last or makes: all, and finished.",
+		}, []string{"which"}),
+		warm: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "kith_bucket_memory_partitions", Help: "Partitions of an epoch that are in memory, and all.",
+		}, []string{"epoch", "which"}),
+		age: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "kith_bucket_memory_age_seconds", Help: "How long ago the store last confirmed the partition in memory that is furthest behind.",
+		}, []string{"epoch"}),
 		corrupt: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "kith_corrupt_records_total", Help: "Stored records found malformed, counted each time they were met.",
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, m.elements, m.tags, m.buckets, m.memory, m.corrupt,
+	m.registry.MustRegister(m.requests, m.durations, m.elements, m.tags, m.buckets, m.memory, m.corrupt, m.shards, m.warm, m.age,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -75,4 +90,18 @@ func (m *Metrics) lookedUpBuckets(prefixes int, labels bool) {
 func (m *Metrics) BucketsAnswered(memory, store int) {
 	m.memory.WithLabelValues("memory").Add(float64(memory))
 	m.memory.WithLabelValues("store").Add(float64(store))
+}
+
+// SnapshotBuild tells how far a snapshot build has come, for snapshot.Config.OnProgress.
+func (m *Metrics) SnapshotBuild(p snapshot.Progress) {
+	m.shards.WithLabelValues("all").Set(float64(p.Total))
+	m.shards.WithLabelValues("finished").Set(float64(p.Shards))
+}
+
+// BucketMemory tells how far memory has come in an epoch, for lookup.Config.OnStatus.
+func (m *Metrics) BucketMemory(epoch uint32, s bucket.Status) {
+	id := strconv.FormatUint(uint64(epoch), 10)
+	m.warm.WithLabelValues(id, "all").Set(float64(s.Partitions))
+	m.warm.WithLabelValues(id, "warm").Set(float64(s.Warm))
+	m.age.WithLabelValues(id).Set(s.Age.Seconds())
 }

@@ -275,7 +275,7 @@ func sameRequests(t *testing.T, what string, a, b lookups) {
 
 // TestOperatorWithTheKey plays the operator, who has the private key and a dictionary of all numbers, against each mode
 // and each way of getting labels. What it can find out is what docs/privacy.md says, no less in mode exact, and no more
-// in the others. (design.md, sections 2 and 3.)
+// in the others.
 func TestOperatorWithTheKey(t *testing.T) {
 	p := newPlan(t)
 	o := p.operator

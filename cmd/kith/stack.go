@@ -62,9 +62,13 @@ func buildStack(ctx context.Context, c stackConfig) (*stack, error) {
 	if err != nil {
 		return nil, keyringError(err)
 	}
+	c.snapshots.OnProgress = metrics.SnapshotBuild
+	c.snapshots.OnBuilt = func(m snapshot.Manifest) {
+		c.logger.Info("snapshot built", "epoch", m.Epoch, "keys", m.Keys, "bytes", m.Bytes, "shards", len(m.Shards))
+	}
 	lookups := lookup.New(lookup.Config{
 		Redis: c.rdb, Directory: store, Keyring: keys, Bucket: bucket.Config{OnLookup: metrics.BucketsAnswered},
-		Snapshot: c.snapshots, OnError: func(err error) { c.logger.Warn("lookups", "cause", err.Error()) },
+		Snapshot: c.snapshots, OnStatus: metrics.BucketMemory, OnError: func(err error) { c.logger.Warn("lookups", "cause", err.Error()) },
 	})
 	reg := registry.New(keys, store)
 	reg.OnWrite = lookups.Wrote

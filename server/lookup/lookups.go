@@ -45,6 +45,8 @@ type Config struct {
 	CacheBytes int
 	// OnError is told what goes wrong in the background, for a log. The texts hold no tags, keys or addresses.
 	OnError func(error)
+	// OnStatus is told now and then how far memory has come in an epoch, for a metric.
+	OnStatus func(epoch uint32, s bucket.Status)
 }
 
 // Lookups answers lookups in the epochs that are served.
@@ -69,6 +71,9 @@ type epoch struct {
 func New(config Config) *Lookups {
 	if config.OnError == nil {
 		config.OnError = func(error) {}
+	}
+	if config.OnStatus == nil {
+		config.OnStatus = func(uint32, bucket.Status) {}
 	}
 	return &Lookups{config: config, epochs: make(map[uint32]*epoch)}
 }
@@ -109,6 +114,7 @@ func (l *Lookups) follow(ctx context.Context, running *sync.WaitGroup) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for id, e := range l.epochs {
+		l.config.OnStatus(id, e.view.Status())
 		if !served[id] {
 			if e.stop != nil {
 				e.stop()
