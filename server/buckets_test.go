@@ -13,7 +13,7 @@ import (
 	"github.com/kith-project/kith/server"
 )
 
-// bucketAnswer is the answer in JSON as the design has it.
+// bucketAnswer is the answer in JSON as docs/protocol.md has it.
 type bucketAnswer struct {
 	TagBytes int `json:"tag_bytes"`
 	Buckets  []struct {

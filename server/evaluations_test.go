@@ -14,7 +14,7 @@ import (
 	"github.com/kith-project/kith/server"
 )
 
-// evaluationAnswer is the answer in JSON as the design has it.
+// evaluationAnswer is the answer in JSON as docs/protocol.md has it.
 type evaluationAnswer struct {
 	Epoch    uint32   `json:"epoch"`
 	Elements []string `json:"elements"`

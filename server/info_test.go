@@ -12,7 +12,7 @@ import (
 	"github.com/kith-project/kith/server/keyring"
 )
 
-// directoryInfo is the answer of GET /v1/directory as the design has it.
+// directoryInfo is the answer of GET /v1/directory as docs/protocol.md has it.
 type directoryInfo struct {
 	Suite   string `json:"suite"`
 	Mode    int    `json:"mode"`

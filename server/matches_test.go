@@ -9,7 +9,7 @@ import (
 	"github.com/kith-project/kith/server"
 )
 
-// matchAnswer is the answer in JSON as the design has it.
+// matchAnswer is the answer in JSON as docs/protocol.md has it.
 type matchAnswer struct {
 	Matches []struct {
 		Tag   string `json:"tag"`

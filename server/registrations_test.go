@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// registration is the body of PUT and DELETE /v1/registrations as the design has it.
+// registration is the body of PUT and DELETE /v1/registrations as docs/protocol.md has it.
 type registration struct {
 	Number       string `json:"number"`
 	Label        string `json:"label,omitempty"`

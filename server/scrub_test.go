@@ -13,7 +13,7 @@ import (
 )
 
 // TestNothingOfRequestsIsLoggedOrStored makes requests of all kinds, and holds the package comment to its word about
-// the log, and the design to its own about the store.
+// the log, and docs/threat-model.md to its own about the store.
 func TestNothingOfRequestsIsLoggedOrStored(t *testing.T) {
 	s := newStack(t)
 	const account, label, key = "account-of-alice", "label-of-bob", "key-of-a-request"

@@ -10,7 +10,7 @@ import (
 	"github.com/kith-project/kith/server/directory"
 )
 
-// goldenRecords are records with their stored form, put together by hand from section 4 of the design.
+// goldenRecords are records with their stored form, put together by hand from the package comment.
 var goldenRecords = []struct {
 	name   string
 	record directory.Record
