@@ -52,7 +52,7 @@ func observe(logger *slog.Logger, metrics *Metrics) echo.MiddlewareFunc {
 			metrics.request(route, methodOf(c), c.Response().Status, took)
 			attrs := []slog.Attr{
 				slog.String("id", c.Response().Header().Get(headerID)), slog.String("method", methodOf(c)),
-				slog.String("route", route), slog.Int("status", c.Response().Status), slog.Duration("took", took),
+				slog.String("route", route), slog.Int("status", c.Response().Status), slog.Int64("took_us", took.Microseconds()),
 				slog.Int64("in", max(c.Request().ContentLength, 0)), slog.Int64("out", c.Response().Size),
 			}
 			level := slog.LevelInfo

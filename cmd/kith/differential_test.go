@@ -74,7 +74,7 @@ func parseRequests(t *testing.T, capture []byte) []sent {
 // that tells most; TestOperatorWithTheKey compares what is sent in the others.
 func TestTwoAddressBooksLookAlike(t *testing.T) {
 	s, _ := onRedis(t)
-	const size = 1500 // two pages of evaluations
+	const size = 1100 // two pages of evaluations
 	first, second := fictional(0, size), fictional(5000, size)
 	s.putMany(t, append(append([]string(nil), first[:50]...), second[200:230]...), func(string) string { return "here" })
 	signer, err := keyDir(s.dir).signer()

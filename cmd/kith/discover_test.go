@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -78,13 +79,13 @@ func TestKilledDiscoveryGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	var pages atomic.Int32
-	var victim *serving
+	victim := make(chan *os.Process, 1)
 	forward := httputil.NewSingleHostReverseProxy(target)
 	killed := make(chan struct{})
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/evaluations") && pages.Add(1) == 2 {
 			forward.ServeHTTP(httptest.NewRecorder(), r) // charged, and the answer is lost
-			_ = victim.cmd.Process.Kill()
+			_ = (<-victim).Kill()
 			<-killed
 			return
 		}
@@ -95,8 +96,12 @@ func TestKilledDiscoveryGoesOn(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
 	args := []string{"discover", writeCSV(t, numbers), "--server", proxy.URL, "--token-file", s.token("discover"),
 		"--region", "US", "--json", "--state", state}
-	victim = &serving{cmd: kith(t, args...)}
-	if err := victim.cmd.Run(); err == nil {
+	cmd := kith(t, args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	victim <- cmd.Process
+	if err := cmd.Wait(); err == nil {
 		t.Fatal("the process was to be killed")
 	}
 	close(killed)

@@ -16,19 +16,30 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/testscript"
-
 	"github.com/kith-project/kith/server/redistest"
 )
 
-// asKith makes the test binary be the command kith, so that tests run it as real processes.
-const asKith = "KITH_TEST_RUN_MAIN"
+// kithPath is the command kith, built as it is for users: without the race detector, under which its arithmetic takes ten
+// times as long. (The tests of the packages themselves run under it.)
+var kithPath string
 
-func TestMain(m *testing.M) {
-	if os.Getenv(asKith) != "" {
-		main()
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "kith-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	testscript.Main(m, map[string]func(){"kith": main})
+	defer func() { _ = os.RemoveAll(dir) }()
+	kithPath = filepath.Join(dir, "kith")
+	build := exec.Command("go", "build", "-o", kithPath, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
 }
 
 // kith returns the command kith with arguments, in a process that ends with the test.
@@ -36,9 +47,7 @@ func kith(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, os.Args[0], args...)
-	cmd.Env = append(os.Environ(), asKith+"=1")
-	return cmd
+	return exec.CommandContext(ctx, kithPath, args...)
 }
 
 // output runs kith and returns its standard output. It fails the test if the exit status is not 0.

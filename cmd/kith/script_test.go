@@ -21,6 +21,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TMPDIR", filepath.Join(env.WorkDir, "tmp"))
+			env.Setenv("PATH", filepath.Dir(kithPath)+string(filepath.ListSeparator)+env.Getenv("PATH"))
 			return os.Mkdir(filepath.Join(env.WorkDir, "tmp"), 0o700)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -35,9 +36,7 @@ func TestScripts(t *testing.T) {
 // startServer is the script command "server ARG...": it starts kith serve in the background and sets SERVER to where it
 // answers. The server ends with the script.
 func startServer(ts *testscript.TestScript, _ bool, args []string) {
-	path, err := exec.LookPath("kith")
-	ts.Check(err)
-	cmd := exec.Command(path, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
+	cmd := exec.Command(kithPath, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
 	cmd.Dir = ts.Getenv("WORK")
 	cmd.Env = append(os.Environ(), "TMPDIR="+ts.Getenv("TMPDIR"))
 	log := new(lockedBuffer)
