@@ -21,7 +21,7 @@ type discoverCommand struct {
 	MinPrivacy string `default:"bucket" enum:"exact,bucket,snapshot" help:"The least private mode that auto may take: exact, bucket or snapshot (default ${default})."`
 	Budget     int64  `placeholder:"BYTES" help:"What lookups may cost in 24 hours in mode auto; what does not fit is left for later runs with the same --state. By default there is no limit."`
 	Labels     string `default:"bucket" enum:"bucket,tag,none" help:"How the labels of hits are fetched: bucket, by whole buckets among others; tag, which tells the server the hits; or none (default ${default})."`
-	Cache      string `placeholder:"DIR" help:"Where to keep the downloaded snapshot, which is public."`
+	Cache      string `placeholder:"DIR" help:"Where to keep the downloaded snapshot, which is public. The default is the --state file's name with .cache; without either it is not kept."`
 	State      string `placeholder:"FILE" help:"Where to keep what was evaluated, so that the next time only new numbers count and an interrupted run goes on. It holds your contacts' numbers. Without it nothing is kept."`
 	JSON       bool   `help:"Print one JSON object."`
 	Plaintext  bool   `help:"Allow http:// to another host than this one: tokens and tags can be read on the way."`
@@ -84,10 +84,14 @@ func unlessZero(budget int64) int64 {
 }
 
 func (cmd *discoverCommand) cache() client.Cache {
-	if cmd.Cache == "" {
+	switch {
+	case cmd.Cache != "":
+		return client.FileCache(cmd.Cache)
+	case cmd.State != "":
+		return client.FileCache(cmd.State + ".cache")
+	default:
 		return client.MemoryCache()
 	}
-	return client.FileCache(cmd.Cache)
 }
 
 func (cmd *discoverCommand) state() client.StateStore {
