@@ -114,7 +114,7 @@ func (o Options) complete() (Options, error) {
 		return o, fmt.Errorf("%w: MaxWait and RequestTimeout can not be negative", ErrOptions)
 	}
 	var err error
-	if o.Server, err = checkServer(o.Server, o.AllowPlaintext); err != nil {
+	if o.Server, err = CheckServer(o.Server, o.AllowPlaintext); err != nil {
 		return o, err
 	}
 	if o.Region, err = checkRegion(o.Region, o.OwnNumber); err != nil {
@@ -180,9 +180,10 @@ func (o *Options) setDefaults() {
 	}
 }
 
-// checkServer returns the base URL in one spelling, without a slash at its end, which is also the server's name in the
-// state. Its errors do not quote the URL, which may hold a password.
-func checkServer(raw string, allowPlaintext bool) (string, error) {
+// CheckServer returns the base URL of a server in one spelling, without a slash at its end, which is also its name in the
+// state. It returns ErrOptions for what is no such URL, and ErrInsecure for plain http to another host than this one
+// unless that is allowed. Its errors do not quote the URL, which may hold a password.
+func CheckServer(raw string, allowPlaintext bool) (string, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case raw == "":

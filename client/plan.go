@@ -73,7 +73,7 @@ func (s situation) smallestBucket() int64 {
 func (s situation) exactNow() int64 { return exactCost(s.numbers, s.numbers/10) }
 
 func (s situation) whySnapshot() string {
-	return fmt.Sprintf("Snapshot, because it takes %s and %s; the server learns nothing of the address book.",
+	return fmt.Sprintf("Snapshot, because the set of all users takes %s and %s; the server learns nothing of the address book before a hit.",
 		formatBytes(s.missing), s.leftInWords())
 }
 

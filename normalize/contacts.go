@@ -19,6 +19,10 @@ func ReadContacts(r io.Reader) iter.Seq2[Contact, error] {
 	return func(yield func(Contact, error) bool) {
 		br := openText(r)
 		head, err := br.Peek(sniffSize)
+		if bytes.IndexByte(head, '\r') >= 0 && bytes.IndexByte(head, '\n') < 0 {
+			br = bufio.NewReader(oldMac{br})
+			head, err = br.Peek(sniffSize)
+		}
 		switch {
 		case len(bytes.TrimSpace(head)) == 0 && err == io.EOF:
 		case len(head) == 0 && err != nil:
@@ -33,6 +37,19 @@ func ReadContacts(r io.Reader) iter.Seq2[Contact, error] {
 			readCSV(br, yield)
 		}
 	}
+}
+
+// oldMac reads text whose lines end with CR alone, as before Mac OS X, with LF in its place.
+type oldMac struct{ r io.Reader }
+
+func (o oldMac) Read(p []byte) (int, error) {
+	n, err := o.r.Read(p)
+	for i, b := range p[:n] {
+		if b == '\r' {
+			p[i] = '\n'
+		}
+	}
+	return n, err
 }
 
 // looksBinary finds control characters that no text has: archives (so also .xlsx), images, databases.

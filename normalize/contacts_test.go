@@ -288,3 +288,23 @@ func ExampleReadContacts() {
 	// Grace Hopper +14155550132 <nil>
 	// normalize: card 2, line 7: the card has no END
 }
+
+// TestOldMacLines reads files whose lines end with CR alone.
+func TestOldMacLines(t *testing.T) {
+	for name, text := range map[string]string{
+		"vCard": "BEGIN:VCARD\rVERSION:3.0\rFN:Ann\rTEL:415-555-0117\rEND:VCARD\r",
+		"CSV":   "Name,Phone\rAnn,415-555-0117\r",
+		"list":  "415-555-0117\r415-555-0118\r",
+	} {
+		var numbers []string
+		for c, err := range ReadContacts(strings.NewReader(text)) {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			numbers = append(numbers, c.Numbers...)
+		}
+		if len(numbers) == 0 || numbers[0] != "415-555-0117" {
+			t.Errorf("%s: got %q, want 415-555-0117 first", name, numbers)
+		}
+	}
+}

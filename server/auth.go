@@ -24,8 +24,9 @@ const accountKey = "account"
 func (s *Server) require(scope string) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			scheme, text, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
-			if !strings.EqualFold(scheme, "Bearer") {
+			given := c.Request().Header.Values(echo.HeaderAuthorization)
+			scheme, text, _ := strings.Cut(strings.Join(given, ","), " ")
+			if len(given) != 1 || !strings.EqualFold(scheme, "Bearer") {
 				return token.ErrToken
 			}
 			account, err := s.Verifier.Verify(strings.TrimSpace(text), scope)

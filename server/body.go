@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"reflect"
 	"strconv"
 	"unicode/utf16"
@@ -229,6 +230,9 @@ func readBody(c echo.Context, limit int64) ([]byte, error) {
 	if _, err := buf.ReadFrom(body); err != nil {
 		if tooLarge(err) {
 			return nil, err
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil, refuse(kindTimeout, "")
 		}
 		return nil, refuse(kindMalformed, "The body ended early.")
 	}

@@ -192,8 +192,8 @@ func TestSlowAndLargeRequestsAreCut(t *testing.T) {
 	}{
 		{"nothing", "", 0},
 		{"headers without end", "GET /v1/directory HTTP/1.1\r\nHost: x\r\n", 0},
-		{"body without end", post + "Content-Length: 16\r\n\r\ntag", 400},
-		{"chunk without end", post + "Transfer-Encoding: chunked\r\n\r\n10\r\ntag", 400},
+		{"body without end", post + "Content-Length: 16\r\n\r\ntag", 408},
+		{"chunk without end", post + "Transfer-Encoding: chunked\r\n\r\n10\r\ntag", 408},
 		{"headers of 32 KiB", "GET /v1/directory HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 32<<10) + "\r\n\r\n", 431},
 		{"path of 32 KiB", "GET /" + strings.Repeat("x", 32<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n", 431},
 	}

@@ -42,6 +42,7 @@ var (
 	kindNoShard       = &kind{"no-such-shard", http.StatusNotFound, "There is no such shard, or no longer: read the snapshot's manifest again.", 0}
 	kindUnknownEpoch  = &kind{"unknown-epoch", http.StatusNotFound, "There is no such epoch: read the directory again.", 0}
 	kindMethod        = &kind{"method-not-allowed", http.StatusMethodNotAllowed, "The route does not have this method.", 0}
+	kindTimeout       = &kind{"request-timeout", http.StatusRequestTimeout, "The request did not arrive in time.", 0}
 	kindEpochRetired  = &kind{"epoch-retired", http.StatusGone, "The epoch is not served any more: read the directory again.", 0}
 	kindTrimmed       = &kind{"changes-trimmed", http.StatusGone, "The changes since then are not kept any more: take the snapshot anew.", 0}
 	kindLabelMismatch = &kind{"label-mismatch", http.StatusPreconditionFailed, "Another label is registered for the number; nothing was deleted.", 0}

@@ -121,17 +121,20 @@ func New(config Config) *Server {
 	limitSource := newSources(cmp.Or(config.LookupsPerSource, DefaultLookupsPerSource)).limitSource
 	discover, register := s.require(scopeDiscover), s.require(scopeRegister)
 	v1 := s.echo.Group("/v1")
-	v1.GET("/directory", s.getDirectory)
+	v1.Match(readMethods, "/directory", s.getDirectory)
 	v1.POST("/epochs/:epoch/evaluations", s.postEvaluations, discover)
 	v1.POST("/epochs/:epoch/matches", s.postMatches, refuseCredential, limitSource)
 	v1.POST("/epochs/:epoch/buckets", s.postBuckets, refuseCredential, limitSource)
-	v1.GET("/epochs/:epoch/snapshot", s.getManifest, refuseCredential)
-	v1.GET("/epochs/:epoch/snapshot/:shard", s.getShard, refuseCredential)
-	v1.GET("/epochs/:epoch/changes", s.getChanges, refuseCredential)
+	v1.Match(readMethods, "/epochs/:epoch/snapshot", s.getManifest, refuseCredential)
+	v1.Match(readMethods, "/epochs/:epoch/snapshot/:shard", s.getShard, refuseCredential)
+	v1.Match(readMethods, "/epochs/:epoch/changes", s.getChanges, refuseCredential)
 	v1.PUT("/registrations", s.putRegistration, register)
 	v1.DELETE("/registrations", s.deleteRegistration, register)
 	return s
 }
+
+// readMethods are the methods of a route that is read: RFC 9110, Section 9.1, wants HEAD wherever there is GET.
+var readMethods = []string{http.MethodGet, http.MethodHead}
 
 // Handler returns the public routes.
 func (s *Server) Handler() http.Handler { return s.echo }

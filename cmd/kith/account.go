@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kith-project/kith/client"
 	"github.com/kith-project/kith/normalize"
 )
 
@@ -23,6 +25,7 @@ type accountFlags struct {
 	TokenFile string `env:"KITH_REGISTER_TOKEN_FILE" required:"" placeholder:"F" help:"File with a token of scope register: DIR/register.token of kith serve, for one."`
 	Region    string `placeholder:"CC" help:"Region of numbers in national form, such as US."`
 	Version   uint64 `placeholder:"N" help:"Version of this write: the highest wins. By default the server assigns one."`
+	Plaintext bool   `help:"Allow http:// to another host than this one: token and number can be read on the way."`
 }
 
 // registerCommand is kith register.
@@ -91,13 +94,17 @@ func (f *accountFlags) write(ctx context.Context, method string, body map[string
 	if err != nil {
 		return false, err
 	}
-	request, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(f.Server, "/")+"/v1/registrations", bytes.NewReader(data))
+	server, err := client.CheckServer(f.Server, f.Plaintext)
 	if err != nil {
-		return false, withHint(errors.New("--server is not a URL"), "such as https://kith.example.org")
+		return false, clientError(err)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, server+"/v1/registrations", bytes.NewReader(data))
+	if err != nil {
+		return false, err
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	request.Header.Set("Content-Type", "application/json")
-	answer, err := (&http.Client{Timeout: 30 * time.Second}).Do(request)
+	answer, err := accountClient().Do(request)
 	if err != nil {
 		return false, connectionError(err)
 	}
@@ -106,6 +113,16 @@ func (f *accountFlags) write(ctx context.Context, method string, body map[string
 		return false, problemError(answer)
 	}
 	return answer.Header.Get("Kith-Applied") == "true", nil
+}
+
+// accountClient returns an HTTP client that sends a number and a token to the server it was told, and nowhere else.
+func accountClient() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS13}
+	return &http.Client{
+		Timeout: 30 * time.Second, Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // problemError reads an RFC 9457 problem.
@@ -138,6 +155,9 @@ func hintForCode(err error, code string) error {
 func connectionError(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return withHint(err, "is the address the one that the server's certificate is for?")
 	}
 	return withHint(err, "is the server running? kith serve --ephemeral starts one to try things out")
 }

@@ -71,11 +71,14 @@ func (cmd *demoCommand) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	// The keyring is followed from the start: registering a large address book takes longer than it may be left unread.
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	go d.keyring.Follow(serving)
 	registered, err := cmd.register(ctx, t, d, book)
 	if err != nil {
-		return err
+		return keyringError(err)
 	}
-	serving, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- d.serve(serving) }()
 	defer func() { stop(); <-ended }()
@@ -144,7 +147,7 @@ func startDemo(ctx context.Context, rdb redis.UniversalClient) (*demo, error) {
 
 // serve listens on a free loopback port until ctx ends.
 func (d *demo) serve(ctx context.Context) error {
-	go d.follow(ctx)
+	go d.work(ctx)
 	return d.server.Run(ctx, time.Second, server.Listener{Listener: d.listener, Handler: d.tap})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/kith-project/kith/client"
@@ -113,6 +114,10 @@ func clientError(err error) error {
 	switch {
 	case errors.Is(err, normalize.ErrFormat):
 		return withHint(err, "vCard (.vcf), CSV with a header, or one number a line")
+	case errors.Is(err, client.ErrOptions):
+		return withHint(err, "--server https://..., --region with two letters such as US, --own-number with + and country code")
+	case errors.Is(err, client.ErrAnswer):
+		return withHint(err, "is there a Kith server at that address?")
 	case errors.Is(err, client.ErrKeyChanged):
 		return withHint(err, "the server may be telling its users apart, or was set up anew: ask its operator. To begin again, delete the state file")
 	case errors.Is(err, client.ErrState):
@@ -127,7 +132,13 @@ func clientError(err error) error {
 		return withHint(err, "--mode auto takes the most private mode that is offered")
 	}
 	if p, ok := errors.AsType[*client.ProblemError](err); ok {
+		if p.Code == "" {
+			return withHint(err, "is there a Kith server at that address?")
+		}
 		return hintForCode(err, p.Code)
+	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return fileError("address book", err)
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/kith-project/kith/server/keyring"
@@ -62,7 +63,7 @@ func (d keyDir) masterKey(storeHasKeyring bool) (keyring.MasterKey, error) {
 	return key, writeNew(d.path(fileMasterKey), []byte(key.Text()+"\n"))
 }
 
-// signer reads the token signing key, or makes one if there is none.
+// signer reads the token signing key, or makes one if there is none, which save then writes.
 func (d keyDir) signer() (*token.Signer, error) {
 	text, err := os.ReadFile(d.path(fileTokenKey))
 	if err == nil {
@@ -75,14 +76,21 @@ func (d keyDir) signer() (*token.Signer, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fileError("token signing key", err)
 	}
-	s, err := token.NewSigner()
-	if err != nil {
-		return nil, err
+	return token.NewSigner()
+}
+
+// save writes the signing key, if it is new, and tokens made with it.
+func (d keyDir) save(s *token.Signer, audience string) error {
+	if _, err := os.Stat(d.path(fileTokenKey)); errors.Is(err, fs.ErrNotExist) {
+		text, err := s.MarshalPEM()
+		if err != nil {
+			return err
+		}
+		if err := writeNew(d.path(fileTokenKey), text); err != nil {
+			return err
+		}
 	}
-	if text, err = s.MarshalPEM(); err != nil {
-		return nil, err
-	}
-	return s, writeNew(d.path(fileTokenKey), text)
+	return d.writeTokens(s, audience)
 }
 
 // writeTokens makes new tokens for trying things out.
@@ -136,6 +144,8 @@ func fileError(what string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return withHint(wrapped, "check the path")
+	case errors.Is(err, syscall.EISDIR):
+		return withHint(wrapped, "that is a folder: name a file in it")
 	case errors.Is(err, fs.ErrPermission):
 		return withHint(wrapped, "the file or its folder is not readable or writable for this user")
 	case errors.Is(err, fs.ErrExist):

@@ -64,8 +64,20 @@ func printResult(w io.Writer, r *client.Result) error {
 	if r.Deferred > 0 {
 		fmt.Fprintf(w, "%d numbers wait for the budget, until %s\n", r.Deferred, r.Next.Format("2006-01-02 15:04"))
 	}
-	_, err := fmt.Fprintln(w, r.Why)
+	_, err := fmt.Fprintf(w, "%s Lookups and labels took %s.\n", r.Why, bytesText(r.Bytes))
 	return err
+}
+
+// bytesText writes a length in decimal units.
+func bytesText(n int64) string {
+	switch {
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	case n >= 1e3:
+		return fmt.Sprintf("%.1f KB", float64(n)/1e3)
+	default:
+		return fmt.Sprintf("%d bytes", n)
+	}
 }
 
 // printSkipped lists every contact that could not be looked up, with its place in the file and the reason.

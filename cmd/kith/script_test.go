@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,10 +26,11 @@ func TestScripts(t *testing.T) {
 			return os.Mkdir(filepath.Join(env.WorkDir, "tmp"), 0o700)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"server":   startServer,
-			"redis":    func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("REDIS", redistest.Start(t).URL()) },
-			"mode":     checkMode,
-			"snapshot": waitForSnapshot,
+			"server":     startServer,
+			"redis":      func(ts *testscript.TestScript, _ bool, _ []string) { ts.Setenv("REDIS", redistest.Start(t).URL()) },
+			"mode":       checkMode,
+			"snapshot":   waitForSnapshot,
+			"redirector": startRedirector,
 		},
 	})
 }
@@ -86,4 +88,15 @@ func waitForSnapshot(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 	}
 	ts.Fatalf("no snapshot after a minute")
+}
+
+// startRedirector is the script command "redirector": it starts a server that sends everybody elsewhere, where nothing may
+// arrive, and sets REDIRECTOR to its address.
+func startRedirector(ts *testscript.TestScript, _ bool, _ []string) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		panic("a redirect was followed, with whatever was sent")
+	}))
+	redirector := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
+	ts.Defer(func() { redirector.Close(); elsewhere.Close() })
+	ts.Setenv("REDIRECTOR", redirector.URL)
 }

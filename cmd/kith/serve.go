@@ -66,27 +66,34 @@ func (cmd *serveCommand) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	defer removeDir()
+	// The addresses first, and the tokens last: a start that fails leaves none behind.
+	addresses, err := cmd.listen()
+	if err != nil {
+		return err
+	}
+	defer addresses.close()
 	master, err := cmd.masterKey(ctx, rdb, dir)
 	if err != nil {
 		return err
 	}
-	verifier, err := cmd.verifier(dir)
+	verifier, signer, err := cmd.verifier(dir)
 	if err != nil {
 		return err
 	}
 	s, err := buildStack(ctx, stackConfig{
 		rdb: rdb, master: master, verifier: verifier, expectedUsers: cmd.ExpectedUsers, minAnonymity: cmd.MinAnonymity,
 		snapshots: snapshot.Config{Interval: cmd.SnapshotInterval, KeepChanges: cmd.KeepChanges}, keepTombstones: cmd.KeepTombstones,
-		logger:           cmd.logger(t),
-		lookupsPerSource: cmd.LookupsPerSource, behindProxy: cmd.BehindProxy,
+		logger: cmd.logger(t), lookupsPerSource: cmd.LookupsPerSource, behindProxy: cmd.BehindProxy,
 	})
 	if err != nil {
 		return err
 	}
-	listeners, err := cmd.listen(s.server)
-	if err != nil {
-		return err
+	if signer != nil {
+		if err := dir.save(signer, cmd.TokenAudience); err != nil {
+			return err
+		}
 	}
+	listeners := addresses.serving(s.server)
 	cmd.announce(t, listeners, dir)
 
 	follow, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -141,7 +148,11 @@ func (cmd *serveCommand) masterKey(ctx context.Context, rdb redis.UniversalClien
 		text = string(data)
 	}
 	if text != "" {
-		return keyring.ParseMasterKey(text)
+		key, err := keyring.ParseMasterKey(text)
+		if err != nil {
+			return key, withHint(err, "from --master-key-file, or from KITH_MASTER_KEY in the environment")
+		}
+		return key, nil
 	}
 	exists, err := keyring.Exists(ctx, rdb)
 	if err != nil {
@@ -150,27 +161,26 @@ func (cmd *serveCommand) masterKey(ctx context.Context, rdb redis.UniversalClien
 	return dir.masterKey(exists)
 }
 
-// verifier returns who may issue tokens: those of --token-keys, or the key of the folder, for which it writes tokens.
-func (cmd *serveCommand) verifier(dir keyDir) (*token.Verifier, error) {
+// verifier returns who may issue tokens: those of --token-keys, or the key of the folder, which is the second result then.
+func (cmd *serveCommand) verifier(dir keyDir) (*token.Verifier, *token.Signer, error) {
 	if cmd.TokenKeys != "" {
 		text, err := os.ReadFile(cmd.TokenKeys)
 		if err != nil {
-			return nil, fileError("token keys", err)
+			return nil, nil, fileError("token keys", err)
 		}
 		keys, err := token.ParsePublicKeys(text)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", cmd.TokenKeys, err)
+			return nil, nil, fmt.Errorf("%s: %w", cmd.TokenKeys, err)
 		}
-		return token.NewVerifier(cmd.TokenAudience, keys...)
+		v, err := token.NewVerifier(cmd.TokenAudience, keys...)
+		return v, nil, err
 	}
 	signer, err := dir.signer()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := dir.writeTokens(signer, cmd.TokenAudience); err != nil {
-		return nil, err
-	}
-	return token.NewVerifier(cmd.TokenAudience, signer.Public())
+	v, err := token.NewVerifier(cmd.TokenAudience, signer.Public())
+	return v, signer, err
 }
 
 // openDir makes the key directory, a temporary one for an ephemeral store. The second result removes that one.
@@ -214,29 +224,50 @@ func (cmd *serveCommand) openStore(ctx context.Context, t *terminal) (redis.Univ
 	return rdb, func() { _ = rdb.Close() }, nil
 }
 
+// addresses are the addresses of the flags, open.
+type addresses struct {
+	public, admin net.Listener // admin may be nil
+	tls           *tls.Config
+}
+
+// close closes them; those that served are closed already.
+func (a *addresses) close() {
+	_ = a.public.Close()
+	if a.admin != nil {
+		_ = a.admin.Close()
+	}
+}
+
+// serving puts a server behind the addresses.
+func (a *addresses) serving(s *server.Server) []server.Listener {
+	listeners := []server.Listener{{Listener: a.public, Handler: s.Handler(), TLS: a.tls}}
+	if a.admin != nil {
+		listeners = append(listeners, server.Listener{Listener: a.admin, Handler: s.AdminHandler()})
+	}
+	return listeners
+}
+
 // listen opens the addresses of the flags.
-func (cmd *serveCommand) listen(s *server.Server) ([]server.Listener, error) {
-	var config *tls.Config
+func (cmd *serveCommand) listen() (*addresses, error) {
+	a := new(addresses)
 	if cmd.TLSCert != "" {
 		certificate, err := tls.LoadX509KeyPair(cmd.TLSCert, cmd.TLSKey)
 		if err != nil {
 			return nil, fmt.Errorf("--tls-cert and --tls-key: %w", err)
 		}
-		config = &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}}
+		a.tls = &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{certificate}}
 	}
-	l, err := listenTCP(cmd.Listen)
-	if err != nil {
+	var err error
+	if a.public, err = listenTCP(cmd.Listen); err != nil {
 		return nil, err
 	}
-	listeners := []server.Listener{{Listener: l, Handler: s.Handler(), TLS: config}}
 	if cmd.Admin != "" {
-		if l, err = listenTCP(cmd.Admin); err != nil {
-			_ = listeners[0].Close()
+		if a.admin, err = listenTCP(cmd.Admin); err != nil {
+			a.close()
 			return nil, err
 		}
-		listeners = append(listeners, server.Listener{Listener: l, Handler: s.AdminHandler()})
 	}
-	return listeners, nil
+	return a, nil
 }
 
 func listenTCP(address string) (net.Listener, error) {

@@ -85,13 +85,20 @@ func buildStack(ctx context.Context, c stackConfig) (*stack, error) {
 func (s *stack) follow(ctx context.Context) {
 	var following sync.WaitGroup
 	following.Go(func() { s.keyring.Follow(ctx) })
-	following.Go(func() { s.lookups.Run(ctx) })
-	following.Go(func() {
+	following.Go(func() { s.work(ctx) })
+	following.Wait()
+}
+
+// work is follow without the keyring: it keeps memory and snapshots current and purges tombstones.
+func (s *stack) work(ctx context.Context) {
+	var working sync.WaitGroup
+	working.Go(func() { s.lookups.Run(ctx) })
+	working.Go(func() {
 		registry.PurgeEvery(ctx, s.keyring, s.directory, s.keepTombstones, func(err error) {
 			s.logger.Warn("purge", "cause", err.Error())
 		})
 	})
-	following.Wait()
+	working.Wait()
 }
 
 // defaultKeepTombstones is how long a deletion is remembered where nothing else is configured.

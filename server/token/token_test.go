@@ -82,6 +82,15 @@ func TestVerify(t *testing.T) {
 		c[claim] = value
 		return c
 	}
+	critical := func() string {
+		t := jwt.NewWithClaims(jwt.SigningMethodES256, full())
+		t.Header["crit"] = []string{"b64"}
+		text, err := t.SignedString(ecKey)
+		if err != nil {
+			panic(err)
+		}
+		return text
+	}
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -123,6 +132,7 @@ func TestVerify(t *testing.T) {
 		{"RS256", sign(jwt.SigningMethodRS256, rsaKey, full()), token.ErrToken},
 		{"PS256", sign(jwt.SigningMethodPS256, rsaKey, full()), token.ErrToken},
 		{"ES384", sign(jwt.SigningMethodES384, p384Key, full()), token.ErrToken},
+		{"an extension that must be understood", critical(), token.ErrToken},
 		{"signature cut off", parts[0] + "." + parts[1] + ".", token.ErrToken},
 		{"two parts", parts[0] + "." + parts[1], token.ErrToken},
 		{"claims of another token", parts[0] + "." + base64.RawURLEncoding.EncodeToString(

@@ -112,6 +112,10 @@ func (v *Verifier) Verify(token, scope string) (account string, err error) {
 // candidates returns the keys that a token may have been signed with: those of its algorithm, and of its kid if it
 // names one that is known. The key decides the algorithm, never the token alone.
 func (v *Verifier) candidates(t *jwt.Token) (any, error) {
+	// RFC 7515, Section 4.1.11: extensions that must be understood, of which there are none here.
+	if _, critical := t.Header["crit"]; critical {
+		return nil, ErrToken
+	}
 	kid, _ := t.Header["kid"].(string)
 	var named, all jwt.VerificationKeySet
 	for _, k := range v.keys {
