@@ -42,3 +42,8 @@ fuzz:
 .PHONY: snapshot-10m
 snapshot-10m:
 	go test -tags large -run TestBuildTenMillion -v -timeout 60m ./server/snapshot
+
+# Compares the times of answers by statistics, which wants a quiet machine.
+.PHONY: timing
+timing:
+	go test -count=1 -tags timing -run TestTime -v ./server/bucket
