@@ -40,11 +40,7 @@ func (s *Server) putRegistration(c echo.Context) error {
 	if err := readObject(c, maxRegistration, &body); err != nil {
 		return err
 	}
-	number, err := e164(body.Number.value)
-	if err != nil {
-		return err
-	}
-	version, err := versionOf(body.Version)
+	number, version, err := targetOf(body.Number, body.Version)
 	if err != nil {
 		return err
 	}
@@ -60,11 +56,7 @@ func (s *Server) deleteRegistration(c echo.Context) error {
 	if err := readObject(c, maxRegistration, &body); err != nil {
 		return err
 	}
-	number, err := e164(body.Number.value)
-	if err != nil {
-		return err
-	}
-	version, err := versionOf(body.Version)
+	number, version, err := targetOf(body.Number, body.Version)
 	if err != nil {
 		return err
 	}
@@ -84,6 +76,16 @@ func applied(c echo.Context) func(bool, error) error {
 		c.Response().Header().Set(headerApplied, strconv.FormatBool(applied))
 		return c.NoContent(http.StatusNoContent)
 	}
+}
+
+// targetOf returns what both writes say: which number, and which version, 0 for none.
+func targetOf(number member[string], version member[int64]) (string, uint64, error) {
+	e, err := e164(number.value)
+	if err != nil {
+		return "", 0, err
+	}
+	v, err := versionOf(version)
+	return e, v, err
 }
 
 // e164 normalises the number of a registration, which is to be in international form but may be punctuated.
