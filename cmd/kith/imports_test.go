@@ -16,6 +16,7 @@ const module = "github.com/kith-project/kith/"
 // entered here. Test files may import what they like.
 var imports = map[string][]string{
 	"crypto/secret":    {},
+	"crypto/keylog":    {"crypto/secret"},
 	"crypto/voprf":     {"crypto/secret"},
 	"crypto":           {"crypto/secret", "crypto/voprf"},
 	"crypto/filter":    {"crypto"},
@@ -53,6 +54,7 @@ var only = map[string][]string{
 	"github.com/schollz/progressbar":  {"cmd/kith"},
 	"github.com/emersion/go-vcard":    {"normalize"},
 	"gonum.org/v1/plot":               {"bench"},
+	"golang.org/x/mod":                {"crypto/keylog"},
 	"golang.org/x/text":               {"normalize"},
 	"math/rand":                       {"client"}, // jitter
 	"github.com/FastFilter/xorfilter": {"crypto/filter"},
