@@ -50,7 +50,7 @@ const PlausibleNumbers = 10_000_000_000
 func (s *Server) epochInfoOf(ctx context.Context, e *keyring.Epoch) epochInfo {
 	bits := int(e.Layout.BucketBits)
 	i := epochInfo{
-		ID: e.ID, State: e.State, PublicKey: encoding.EncodeToString(e.Key.PublicKey().Bytes()), BucketBits: e.Layout.BucketBits,
+		ID: e.ID, State: e.State, PublicKey: encoding.EncodeToString(e.PublicKey.Bytes()), BucketBits: e.Layout.BucketBits,
 		Slots: e.Slots, TagBytes: bucket.TagBytesFor(bits, e.Slots), Anonymity: PlausibleNumbers >> bits,
 	}
 	store, err := s.Lookups.Snapshot(e)

@@ -29,7 +29,7 @@ var imports = map[string][]string{
 	"server/quota":     {"crypto/secret"},
 	"server/directory": {"crypto"},
 	"server/bucket":    {"crypto", "crypto/secret", "server/directory"},
-	"server/keyring":   {"crypto", "crypto/secret", "crypto/voprf", "server/directory"},
+	"server/keyring":   {"crypto", "crypto/keylog", "crypto/secret", "crypto/voprf", "server/directory"},
 	"server/registry":  {"crypto", "crypto/secret", "crypto/voprf", "normalize", "server/directory", "server/keyring"},
 	"server/snapshot":  {"crypto", "crypto/filter", "server/directory"},
 	"server/lookup":    {"crypto", "server/bucket", "server/directory", "server/keyring", "server/snapshot"},

@@ -55,7 +55,9 @@ type stackConfig struct {
 func buildStack(ctx context.Context, c stackConfig) (*stack, error) {
 	metrics := server.NewMetrics()
 	store := directory.New(c.rdb, directory.Config{OnCorrupt: metrics.Corrupt})
-	if err := keyring.Create(ctx, c.rdb, c.master, rand.Reader, planFor(c.expectedUsers, c.minAnonymity), store); err != nil {
+	if err := keyring.Create(ctx, c.rdb, keyring.CreateOptions{
+		Masters: []keyring.MasterKey{c.master}, Rand: rand.Reader, Plan: planFor(c.expectedUsers, c.minAnonymity),
+	}, store); err != nil {
 		return nil, keyringError(err)
 	}
 	keys, err := keyring.Open(ctx, c.rdb, c.master)

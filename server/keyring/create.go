@@ -9,16 +9,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/crypto/secret"
-	"github.com/kith-project/kith/crypto/voprf"
-	"github.com/kith-project/kith/server/directory"
 )
-
-// Partitions is what Create needs of the directory: that an epoch's partitions are there before it is active.
-type Partitions interface {
-	Prepare(ctx context.Context, layout directory.Layout, generation uint64) error
-}
 
 // firstEpoch is the id of the epoch that Create makes. Ids are never used twice.
 const firstEpoch = 1
@@ -32,92 +24,106 @@ func Exists(ctx context.Context, rdb redis.UniversalClient) (bool, error) {
 	return n == 1, nil
 }
 
-// Plan says how an epoch is to be laid out.
-type Plan struct {
-	Layout directory.Layout // its Epoch is ignored
-	Slots  int              // of each bucket, at least 1
+// CreateOptions say how a keyring is made.
+type CreateOptions struct {
+	// Masters are the master keys that may have sealed a keyring which is there already. A new one is sealed under the
+	// first of them.
+	Masters []MasterKey
+	Rand    io.Reader // of all keys
+	Plan    Plan      // of the first epoch
+	// Origin names the key log, to witnesses above all: a host and path of one's own, such as "kith.example.org/keylog".
+	// If empty, a random name is made. It can not be changed later.
+	Origin string
 }
 
-// Create makes a keyring with one active epoch in a store that has none, laid out by plan, its keys from rand. The epoch is staged, its partitions are prepared, and then it becomes active; a Create that was
-// interrupted, or that runs on several servers at once, goes on where the store stands, so that all end with the same
-// epoch. On a store that has an active epoch it does nothing.
+// Create makes a keyring with one active epoch in a store that has none. The epoch is staged, its partitions are
+// prepared, and then it becomes active; a Create that was interrupted, or that runs on several servers at once, goes on
+// where the store stands, so that all end with the same epoch. On a store that has an active epoch it does nothing, but
+// for beginning the key log of a keyring that was made before there was one.
 //
-// It returns ErrMasterKey, ErrSealed, ErrRecord, ErrUnavailable, or the error of partitions.
-func Create(ctx context.Context, rdb redis.UniversalClient, master MasterKey, rand io.Reader, plan Plan, partitions Partitions) error {
-	for {
-		snapshot, err := read(ctx, rdb, master)
-		switch {
-		case errors.Is(err, ErrNone):
-			err = stageFirst(ctx, rdb, master, rand, plan)
-		case err != nil:
-			return err
-		case snapshot.Active() != nil:
+// It returns ErrMasterKey, ErrSealed, ErrRecord, ErrUnavailable, ErrChanged, or the error of partitions.
+func Create(ctx context.Context, rdb redis.UniversalClient, o CreateOptions, partitions Partitions) error {
+	if err := found(ctx, rdb, o); err != nil {
+		return err
+	}
+	k, err := Open(ctx, rdb, o.Masters...)
+	if err != nil {
+		return err
+	}
+	if err := k.beginLog(ctx, o); err != nil {
+		return err
+	}
+	snapshot, err := k.Current()
+	if err != nil || snapshot.Active() != nil {
+		return err
+	}
+	if err := k.FinishStage(ctx, firstEpoch, partitions); err != nil {
+		return err
+	}
+	// There is nothing that it would have to be a copy of.
+	if err := k.MarkVerified(ctx, firstEpoch); err != nil && !errors.Is(err, ErrState) {
+		return err
+	}
+	return k.Activate(ctx, firstEpoch)
+}
+
+// found writes generation 1, unless there is a keyring: account key, log, and the first epoch, staged.
+func found(ctx context.Context, rdb redis.UniversalClient, o CreateOptions) error {
+	if exists, err := Exists(ctx, rdb); err != nil || exists {
+		return err
+	}
+	now, err := serverTime(ctx, rdb)
+	if err != nil {
+		return err
+	}
+	e := &edit{rand: o.Rand, master: o.Masters[0]}
+	var account secret.Value
+	if _, err := io.ReadFull(o.Rand, account[:]); err != nil {
+		return fmt.Errorf("keyring: reading randomness: %w", err)
+	}
+	sealed, err := e.master.seal(o.Rand, accountKeyPurpose, account)
+	if err != nil {
+		return err
+	}
+	e.set(fieldMaster, e.master.id())
+	e.set(fieldAccountKey, sealed)
+	epoch, err := newEpochOf(o.Rand, firstEpoch, o.Plan, now)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(e.put(epoch), e.newLog(o.Origin)); err != nil {
+		return err
+	}
+	if err := e.enter(epoch, now); err != nil {
+		return err
+	}
+	if err := swap(ctx, rdb, 0, e.fields...); !errors.Is(err, ErrChanged) {
+		return err
+	}
+	return nil // another server was first
+}
+
+// beginLog makes the log of a keyring that has none, with the epochs that are not over.
+func (k *Keyring) beginLog(ctx context.Context, o CreateOptions) error {
+	snapshot, err := k.Current()
+	if err != nil || snapshot.signer != nil {
+		return err
+	}
+	return k.change(ctx, func(s *Snapshot, e *edit, now time.Time) error {
+		if s.signer != nil {
 			return nil
-		default:
-			err = activateFirst(ctx, rdb, master, rand, snapshot, partitions)
 		}
-		if err != nil && !errors.Is(err, ErrChanged) {
+		if err := e.newLog(o.Origin); err != nil {
 			return err
 		}
-	}
-}
-
-// stageFirst writes generation 1: the account key and the first epoch, staged.
-func stageFirst(ctx context.Context, rdb redis.UniversalClient, master MasterKey, rand io.Reader, plan Plan) error {
-	key, err := voprf.GenerateKeyPair(rand)
-	if err != nil {
-		return err
-	}
-	var storage, account secret.Value
-	for _, v := range []*secret.Value{&storage, &account} {
-		if _, err := io.ReadFull(rand, v[:]); err != nil {
-			return fmt.Errorf("keyring: reading randomness: %w", err)
+		for _, epoch := range s.Epochs {
+			if epoch.Over() {
+				continue
+			}
+			if err := e.enter(epoch, now); err != nil {
+				return err
+			}
 		}
-	}
-	epoch := &Epoch{
-		ID: firstEpoch, State: StateStaged, Key: key, Storage: crypto.StorageKey{Value: storage},
-		Layout: plan.Layout, Slots: plan.Slots, Created: time.Now(),
-	}
-	epoch.Layout.Epoch = firstEpoch
-	if err := epoch.Layout.Validate(); err != nil {
-		return err
-	}
-	sealedEpoch, err := epoch.seal(rand, master)
-	if err != nil {
-		return err
-	}
-	sealedAccount, err := master.seal(rand, accountKeyPurpose, account)
-	if err != nil {
-		return err
-	}
-	return swap(ctx, rdb, 0, fieldMaster, master.id(), fieldAccountKey, sealedAccount, epochField(firstEpoch), sealedEpoch)
+		return nil
+	})
 }
-
-// activateFirst prepares the partitions of the first epoch and makes it active.
-func activateFirst(ctx context.Context, rdb redis.UniversalClient, master MasterKey, rand io.Reader, snapshot *Snapshot, partitions Partitions) error {
-	staged := snapshot.Epoch(firstEpoch)
-	if staged == nil || staged.State != StateStaged {
-		return ErrRecord
-	}
-	if err := partitions.Prepare(ctx, staged.Layout, snapshot.Generation); err != nil {
-		if errors.Is(err, directory.ErrStale) && changedSince(ctx, rdb, snapshot) {
-			return ErrChanged // another server made it active, and registrations came already
-		}
-		return err
-	}
-	active := *staged
-	active.State = StateActive
-	sealed, err := active.seal(rand, master)
-	if err != nil {
-		return err
-	}
-	return swap(ctx, rdb, snapshot.Generation, epochField(firstEpoch), sealed)
-}
-
-// changedSince reports whether the store is known to hold another keyring than the snapshot.
-func changedSince(ctx context.Context, rdb redis.UniversalClient, snapshot *Snapshot) bool {
-	head, err := readHead(ctx, rdb)
-	return err == nil && head != snapshot.head()
-}
-
-func epochField(id uint32) string { return fmt.Sprintf("%s%d", prefixEpoch, id) }

@@ -1,10 +1,7 @@
 package keyring
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"time"
 
 	"github.com/kith-project/kith/crypto"
@@ -15,28 +12,56 @@ import (
 // State is where an epoch stands in its life.
 type State string
 
-// The states of an epoch, in the order it goes through them. Today the first epoch goes from StateStaged to StateActive.
+// The states of an epoch. It goes from staged to active to draining to retired, or from staged to aborted.
 const (
 	StateStaged   State = "staged"   // has a key and takes registrations, is not shown to devices
 	StateActive   State = "active"   // what devices use
 	StateDraining State = "draining" // still answers devices that have not moved on
-	StateRetired  State = "retired"  // its private key is destroyed
-	StateAborted  State = "aborted"  // was staged and never became active
+	StateRetired  State = "retired"  // its keys are destroyed
+	StateAborted  State = "aborted"  // was staged, never became active, and its keys are destroyed
 )
 
 // ErrRecord means an epoch in the store that can not be read: not JSON of this version, or keys that do not fit.
 var ErrRecord = errors.New("keyring: an epoch's record can not be read")
 
-// Epoch is one generation of the OPRF key, opened. Its fields are read-only.
+// Epoch is one generation of the OPRF key, opened. Its fields are read-only. Its times are by Redis's clock, to the
+// millisecond, and zero for what has not happened.
 type Epoch struct {
-	ID      uint32
-	State   State
-	Key     *voprf.PrivateKey
-	Storage crypto.StorageKey
-	Layout  directory.Layout
+	ID        uint32
+	State     State
+	PublicKey *voprf.PublicKey
+	Key       *voprf.PrivateKey // nil once it is over
+	Storage   crypto.StorageKey // zero once it is over
+	Layout    directory.Layout
 	// Slots is the number of short tags in the answer of every bucket. It only grows, by RaiseSlots.
 	Slots   int
 	Created time.Time
+
+	// From is the epoch that its registrations are copied from, 0 for the first epoch.
+	From uint32
+	// Prepared says that its partitions are there. Registrations go to a staged epoch only then.
+	Prepared bool
+	Copied   time.Time // every registration of From is here
+	Verified time.Time // and every one was checked
+	// Activated is when devices were told to use it.
+	Activated time.Time
+	// Settled is when the registrations of From were compared once more after Activated, so that From is not needed any more.
+	Settled time.Time
+	// RetireAt is when a draining epoch is to be retired.
+	RetireAt time.Time
+	// Ended is when it was retired or aborted.
+	Ended time.Time
+	// Swept is how often its partitions were removed after that, and LastSwept when that was done last.
+	Swept     int
+	LastSwept time.Time
+
+	// Auto says that a staged epoch becomes active as soon as it is verified, and that From is retired when its RetireAt
+	// has come, both without being asked.
+	Auto bool
+	// Window is how long after Activated devices have to move here, and Drain how long From is served.
+	Window, Drain time.Duration
+	// Accepted is how many records of From that can not be read the operator accepts to lose.
+	Accepted int
 }
 
 // known reports whether s is one of the states above. An epoch in another one was written by a later version of Kith,
@@ -50,78 +75,14 @@ func (s State) known() bool {
 	}
 }
 
+// Over reports whether its keys are destroyed.
+func (e *Epoch) Over() bool { return e.State == StateRetired || e.State == StateAborted }
+
 // Written reports whether registrations go to this epoch.
-func (e *Epoch) Written() bool {
-	return e.State == StateStaged || e.State == StateActive || e.State == StateDraining
-}
+func (e *Epoch) Written() bool { return e.State == StateStaged && e.Prepared || e.Served() }
 
 // Served reports whether devices may use this epoch.
 func (e *Epoch) Served() bool { return e.State == StateActive || e.State == StateDraining }
 
-// record is an epoch as stored. Bytes are base64 as encoding/json writes them.
-type record struct {
-	Format        int    `json:"format"` // 1
-	ID            uint32 `json:"id"`
-	State         State  `json:"state"`
-	Suite         string `json:"suite"`
-	PublicKey     []byte `json:"public_key"`  // 32 bytes
-	PrivateKey    []byte `json:"private_key"` // sealed, 60 bytes
-	StorageKey    []byte `json:"storage_key"` // sealed, 60 bytes
-	PartitionBits uint8  `json:"partition_bits"`
-	BucketBits    uint8  `json:"bucket_bits"`
-	Slots         int    `json:"slots"`
-	CreatedMS     int64  `json:"created_ms"` // Unix time in milliseconds
-}
-
-const recordFormat = 1
-
-// The purposes for which an epoch's keys are sealed.
-func privatePurpose(id uint32) string { return fmt.Sprintf("epoch:%d private", id) }
-func storagePurpose(id uint32) string { return fmt.Sprintf("epoch:%d storage", id) }
-
-// seal returns the stored form of an epoch.
-func (e *Epoch) seal(rand io.Reader, master MasterKey) ([]byte, error) {
-	private, err := master.seal(rand, privatePurpose(e.ID), e.Key.Value)
-	if err != nil {
-		return nil, err
-	}
-	storage, err := master.seal(rand, storagePurpose(e.ID), e.Storage.Value)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(record{
-		Format: recordFormat, ID: e.ID, State: e.State, Suite: voprf.Suite, PublicKey: e.Key.PublicKey().Bytes(),
-		PrivateKey: private, StorageKey: storage, PartitionBits: e.Layout.PartitionBits,
-		BucketBits: e.Layout.BucketBits, Slots: e.Slots, CreatedMS: e.Created.UnixMilli(),
-	})
-}
-
-// openEpoch reads the stored form of the epoch id. It returns ErrRecord or ErrSealed; a public key that is not that of
-// the private key is ErrRecord too.
-func openEpoch(id uint32, data []byte, master MasterKey) (*Epoch, error) {
-	var r record
-	if err := json.Unmarshal(data, &r); err != nil || r.Format != recordFormat || r.Suite != voprf.Suite || r.ID != id || !r.State.known() {
-		return nil, ErrRecord
-	}
-	private, err := master.open(privatePurpose(id), r.PrivateKey)
-	if err != nil {
-		return nil, err
-	}
-	storage, err := master.open(storagePurpose(id), r.StorageKey)
-	if err != nil {
-		return nil, err
-	}
-	key, err := voprf.UnmarshalPrivateKey(private[:])
-	if err != nil || string(key.PublicKey().Bytes()) != string(r.PublicKey) {
-		return nil, ErrRecord
-	}
-	e := &Epoch{
-		ID: id, State: r.State, Key: key, Storage: crypto.StorageKey{Value: storage},
-		Layout: directory.Layout{Epoch: id, PartitionBits: r.PartitionBits, BucketBits: r.BucketBits},
-		Slots:  r.Slots, Created: time.UnixMilli(r.CreatedMS),
-	}
-	if err := e.Layout.Validate(); err != nil || r.Slots < 1 {
-		return nil, ErrRecord
-	}
-	return e, nil
-}
+// Warm reports whether servers should be able to answer from this epoch without delay: it is served, or soon will be.
+func (e *Epoch) Warm() bool { return e.Served() || e.State == StateStaged && !e.Copied.IsZero() }

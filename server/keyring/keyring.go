@@ -27,9 +27,9 @@ var ErrUnknownEpoch = errors.New("keyring: unknown epoch")
 
 // Keyring is a server's view of the keyring in the store. Its methods may be called concurrently.
 type Keyring struct {
-	rdb    redis.UniversalClient
-	master MasterKey
-	now    func() time.Time
+	rdb     redis.UniversalClient
+	masters []MasterKey
+	now     func() time.Time
 
 	loading sync.Mutex // held while the store is read, so that a crowd causes one read; guards the next two
 	tried   time.Time  // when the last read of all of it began
@@ -44,10 +44,11 @@ type Keyring struct {
 // Format prints a placeholder for every verb: fmt does not ask the master key in a field that is not exported.
 func (k *Keyring) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[keyring]") }
 
-// Open reads the keyring. It returns ErrNone if there is none (see Create), ErrMasterKey if it was sealed under another
+// Open reads the keyring, which is sealed under one of the master keys: more than one are given while the master key is
+// being changed (see Reseal). It returns ErrNone if there is none (see Create), ErrMasterKey if it was sealed under another
 // master key, ErrSealed or ErrRecord if it can not be read, and ErrUnavailable.
-func Open(ctx context.Context, rdb redis.UniversalClient, master MasterKey) (*Keyring, error) {
-	k := &Keyring{rdb: rdb, master: master, now: time.Now}
+func Open(ctx context.Context, rdb redis.UniversalClient, masters ...MasterKey) (*Keyring, error) {
+	k := &Keyring{rdb: rdb, masters: masters, now: time.Now}
 	if err := k.Reload(ctx); err != nil {
 		return nil, err
 	}
@@ -114,23 +115,31 @@ func (k *Keyring) reloadSince(ctx context.Context, since time.Time) error {
 	defer cancel()
 	// The time before the read: what it returns is at least as new.
 	k.tried = k.now()
-	snapshot, err := read(ctx, k.rdb, k.master)
+	snapshot, err := read(ctx, k.rdb, k.masters)
 	k.result = err
 	k.settle(snapshot, k.tried, err)
 	return err
 }
 
-// Follow keeps the keyring current until ctx ends, reading its head every second and the rest when that changed.
+// Follow keeps the keyring current until ctx ends: each change is announced, and in case an announcement was missed the
+// head is read every second, and the rest when that changed.
 func (k *Keyring) Follow(ctx context.Context) {
+	announced := k.rdb.Subscribe(ctx, channel)
+	defer func() { _ = announced.Close() }()
+	changes := announced.Channel(redis.WithChannelSize(1))
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case _, open := <-changes:
+			if !open {
+				changes = nil // the client was closed; polls find that out
+			}
 		case <-ticker.C:
-			k.poll(ctx)
 		}
+		k.poll(ctx)
 	}
 }
 
@@ -159,7 +168,7 @@ func (k *Keyring) settle(snapshot *Snapshot, started time.Time, err error) {
 		return
 	}
 	// A lower generation is an older state of the same keyring, or another keyring, made after the store lost this one.
-	if snapshot != nil && (k.current == nil || snapshot.Generation >= k.current.Generation || snapshot.account != k.current.account) {
+	if snapshot != nil && (k.current == nil || snapshot.Generation >= k.current.Generation || !snapshot.AccountKey.Equal(k.current.AccountKey)) {
 		k.current = snapshot
 	}
 	if started.After(k.read) {

@@ -58,6 +58,16 @@ func ParseMasterKey(text string) (MasterKey, error) {
 // Text returns the form that ParseMasterKey reads, for the file that an operator keeps.
 func (m MasterKey) Text() string { return hex.EncodeToString(m.Value[:]) }
 
+// choose returns the master key of this id, or ErrMasterKey.
+func choose(masters []MasterKey, id string) (MasterKey, error) {
+	for _, m := range masters {
+		if m.id() == id {
+			return m, nil
+		}
+	}
+	return MasterKey{}, ErrMasterKey
+}
+
 // id tells this master key from another without telling anything else of it, 16 hexadecimal digits.
 func (m MasterKey) id() string { return hex.EncodeToString(m.derive("id", 8)) }
 
@@ -85,11 +95,7 @@ func (m MasterKey) aead() cipher.AEAD {
 
 // seal encrypts one key for one purpose, such as "epoch:1 private": a sealed key moved to another place does not open.
 func (m MasterKey) seal(rand io.Reader, purpose string, key secret.Value) ([]byte, error) {
-	sealed := make([]byte, sealNonceSize, sealedSize)
-	if _, err := io.ReadFull(rand, sealed); err != nil {
-		return nil, fmt.Errorf("keyring: reading randomness: %w", err)
-	}
-	return m.aead().Seal(sealed, sealed, key[:], []byte(purpose)), nil
+	return m.sealBytes(rand, purpose, key[:])
 }
 
 // open decrypts what seal made for the same purpose, or returns ErrSealed.
@@ -98,11 +104,32 @@ func (m MasterKey) open(purpose string, sealed []byte) (secret.Value, error) {
 	if len(sealed) != sealedSize {
 		return key, ErrSealed
 	}
-	b, err := m.aead().Open(nil, sealed[:sealNonceSize], sealed[sealNonceSize:], []byte(purpose))
+	b, err := m.openBytes(purpose, sealed)
 	if err != nil {
-		return key, ErrSealed
+		return key, err
 	}
 	copy(key[:], b)
 	clear(b)
 	return key, nil
+}
+
+// sealBytes encrypts any number of bytes for one purpose: nonce 12, ciphertext, authentication tag 16.
+func (m MasterKey) sealBytes(rand io.Reader, purpose string, plain []byte) ([]byte, error) {
+	sealed := make([]byte, sealNonceSize, sealNonceSize+len(plain)+sealTagSize)
+	if _, err := io.ReadFull(rand, sealed); err != nil {
+		return nil, fmt.Errorf("keyring: reading randomness: %w", err)
+	}
+	return m.aead().Seal(sealed, sealed, plain, []byte(purpose)), nil
+}
+
+// openBytes decrypts what sealBytes made for the same purpose, or returns ErrSealed.
+func (m MasterKey) openBytes(purpose string, sealed []byte) ([]byte, error) {
+	if len(sealed) < sealNonceSize+sealTagSize {
+		return nil, ErrSealed
+	}
+	plain, err := m.aead().Open(nil, sealed[:sealNonceSize], sealed[sealNonceSize:], []byte(purpose))
+	if err != nil {
+		return nil, ErrSealed
+	}
+	return plain, nil
 }

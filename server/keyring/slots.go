@@ -2,8 +2,7 @@ package keyring
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
+	"time"
 )
 
 // RaiseSlots raises the slots of an epoch's buckets to at least the number given, for all servers: a bucket has more
@@ -12,32 +11,9 @@ import (
 //
 // It returns ErrUnknownEpoch, and the errors of Open.
 func (k *Keyring) RaiseSlots(ctx context.Context, epoch uint32, slots int) error {
-	for {
-		if err := k.Reload(ctx); err != nil {
-			return err
-		}
-		snapshot, err := k.Current()
-		if err != nil {
-			return err
-		}
-		e := snapshot.Epoch(epoch)
-		if e == nil {
-			return ErrUnknownEpoch
-		}
-		if e.Slots >= slots {
-			return nil
-		}
-		raised := *e
-		raised.Slots = slots
-		sealed, err := raised.seal(rand.Reader, k.master)
-		if err != nil {
-			return err
-		}
-		if err := swap(ctx, k.rdb, snapshot.Generation, epochField(epoch), sealed); !errors.Is(err, ErrChanged) {
-			if err != nil {
-				return err
-			}
-			return k.Reload(ctx)
-		}
-	}
+	return k.changeEpoch(ctx, epoch, func(e *Epoch, _ time.Time) (bool, error) {
+		raised := e.Slots < slots
+		e.Slots = max(e.Slots, slots)
+		return raised, nil
+	})
 }

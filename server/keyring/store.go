@@ -1,25 +1,34 @@
 package keyring
 
 import (
+	"cmp"
 	"context"
 	_ "embed" // swap.lua
 	"errors"
-	"sort"
+	"fmt"
+	"io"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/kith-project/kith/crypto/keylog"
 	"github.com/kith-project/kith/crypto/secret"
 )
 
-// redisKey names the keyring in the store.
-const redisKey = "kith:keyring"
+const (
+	// redisKey names the keyring in the store.
+	redisKey = "kith:keyring"
+	// channel is where changes of the keyring are announced.
+	channel = "kith:keyring"
+)
 
 const (
 	fieldGeneration = "generation"
 	fieldMaster     = "master"
 	fieldAccountKey = "account-key"
+	fieldNextEpoch  = "next-epoch"
 	prefixEpoch     = "epoch:"
 )
 
@@ -45,8 +54,24 @@ type Snapshot struct {
 	Epochs     []*Epoch // by id, ascending
 	// AccountKey is the key under which account ids are hashed, 32 bytes.
 	AccountKey secret.Value
-	// account is AccountKey as sealed in the store.
-	account string
+	// Log is the key log as it is shown to everyone.
+	Log keylog.Message
+
+	account string         // AccountKey as sealed in the store
+	next    uint32         // the lowest id that a new epoch may have, if the keyring was restored
+	master  MasterKey      // what it is sealed under
+	signer  *keylog.Signer // of Log; nil for a keyring that was made before there was a log
+}
+
+// Format prints a placeholder for every verb: fmt does not ask the keys in fields that are not exported.
+func (s *Snapshot) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[keyring snapshot]") }
+
+// VerifierKey returns the key by which devices check the log, in the text form of signed notes, or "".
+func (s *Snapshot) VerifierKey() string {
+	if s.signer == nil {
+		return ""
+	}
+	return s.signer.VerifierKey()
 }
 
 // head is what shows that the keyring has changed.
@@ -61,9 +86,14 @@ type head struct {
 func (s *Snapshot) head() head { return head{s.Generation, s.account} }
 
 // Active returns the epoch that devices use, or nil while there is none.
-func (s *Snapshot) Active() *Epoch {
+func (s *Snapshot) Active() *Epoch { return s.in(StateActive) }
+
+// Staged returns the epoch that is to become active next, or nil. There is one at most.
+func (s *Snapshot) Staged() *Epoch { return s.in(StateStaged) }
+
+func (s *Snapshot) in(state State) *Epoch {
 	for _, e := range s.Epochs {
-		if e.State == StateActive {
+		if e.State == state {
 			return e
 		}
 	}
@@ -80,8 +110,18 @@ func (s *Snapshot) Epoch(id uint32) *Epoch {
 	return nil
 }
 
-// read loads and opens the whole keyring. It returns ErrNone, ErrMasterKey, ErrSealed, ErrRecord, or ErrUnavailable.
-func read(ctx context.Context, rdb redis.UniversalClient, master MasterKey) (*Snapshot, error) {
+// read loads and opens the whole keyring, which is sealed under one of the master keys. It returns ErrNone, ErrMasterKey,
+// ErrSealed, ErrRecord, or ErrUnavailable.
+func read(ctx context.Context, rdb redis.UniversalClient, masters []MasterKey) (*Snapshot, error) {
+	fields, err := readFields(ctx, rdb)
+	if err != nil {
+		return nil, err
+	}
+	return open(fields, masters)
+}
+
+// readFields returns the keyring as it is stored, or ErrNone or ErrUnavailable.
+func readFields(ctx context.Context, rdb redis.UniversalClient) (map[string]string, error) {
 	fields, err := rdb.HGetAll(ctx, redisKey).Result()
 	if err != nil {
 		return nil, ErrUnavailable
@@ -89,17 +129,51 @@ func read(ctx context.Context, rdb redis.UniversalClient, master MasterKey) (*Sn
 	if len(fields) == 0 {
 		return nil, ErrNone
 	}
-	if fields[fieldMaster] != master.id() {
-		return nil, ErrMasterKey
-	}
+	return fields, nil
+}
+
+// open opens the fields of a keyring.
+func open(fields map[string]string, masters []MasterKey) (*Snapshot, error) {
 	s := new(Snapshot)
+	var err error
+	if s.master, err = choose(masters, fields[fieldMaster]); err != nil {
+		return nil, err
+	}
 	if s.Generation, err = strconv.ParseUint(fields[fieldGeneration], 10, 53); err != nil {
 		return nil, ErrRecord
 	}
 	s.account = fields[fieldAccountKey]
-	if s.AccountKey, err = master.open(accountKeyPurpose, []byte(s.account)); err != nil {
+	if s.AccountKey, err = s.master.open(accountKeyPurpose, []byte(s.account)); err != nil {
 		return nil, err
 	}
+	if s.Epochs, err = openEpochs(fields, s.master); err != nil {
+		return nil, err
+	}
+	if next := fields[fieldNextEpoch]; next != "" {
+		id, err := strconv.ParseUint(next, 10, 32)
+		if err != nil {
+			return nil, ErrRecord
+		}
+		s.next = uint32(id)
+	}
+	if err := s.openLog(fields); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// nextID returns the id of the epoch to be made next, which no epoch has had.
+func (s *Snapshot) nextID() uint32 {
+	last := uint32(0)
+	for _, e := range s.Epochs {
+		last = max(last, e.ID)
+	}
+	return max(last+1, s.next)
+}
+
+// openEpochs opens the epochs among the fields of a keyring, by id.
+func openEpochs(fields map[string]string, master MasterKey) ([]*Epoch, error) {
+	var epochs []*Epoch
 	for field, value := range fields {
 		number, isEpoch := strings.CutPrefix(field, prefixEpoch)
 		if !isEpoch {
@@ -113,11 +187,13 @@ func read(ctx context.Context, rdb redis.UniversalClient, master MasterKey) (*Sn
 		if err != nil {
 			return nil, err
 		}
-		s.Epochs = append(s.Epochs, e)
+		epochs = append(epochs, e)
 	}
-	sort.Slice(s.Epochs, func(i, j int) bool { return s.Epochs[i].ID < s.Epochs[j].ID })
-	return s, nil
+	slices.SortFunc(epochs, func(a, b *Epoch) int { return cmp.Compare(a.ID, b.ID) })
+	return epochs, nil
 }
+
+func epochField(id uint32) string { return prefixEpoch + strconv.FormatUint(uint64(id), 10) }
 
 // readHead returns the head alone, or ErrNone, ErrRecord or ErrUnavailable.
 func readHead(ctx context.Context, rdb redis.UniversalClient) (head, error) {
@@ -140,7 +216,12 @@ func readHead(ctx context.Context, rdb redis.UniversalClient) (head, error) {
 // swap sets fields (field, value, ...) and the next generation if the present one is expected, 0 for no keyring. It
 // returns ErrChanged if it is not, or ErrUnavailable, after which the change may have been made or not.
 func swap(ctx context.Context, rdb redis.UniversalClient, expected uint64, fields ...any) error {
-	args := append([]any{strconv.FormatUint(expected, 10), strconv.FormatUint(expected+1, 10)}, fields...)
+	return swapTo(ctx, rdb, expected, expected+1, fields...)
+}
+
+// swapTo is swap with the generation to set.
+func swapTo(ctx context.Context, rdb redis.UniversalClient, expected, next uint64, fields ...any) error {
+	args := append([]any{strconv.FormatUint(expected, 10), strconv.FormatUint(next, 10)}, fields...)
 	done, err := swapScript.Run(ctx, rdb, []string{redisKey}, args...).Int()
 	if err != nil {
 		return ErrUnavailable

@@ -1,4 +1,5 @@
--- Changes the keyring if its generation is still the one expected, and sets the next.
+-- Changes the keyring if its generation is still the one expected, sets the next, and announces it on the channel that has
+-- the keyring's name.
 --
 -- KEYS[1]  the keyring, a hash
 -- ARGV[1]  the generation expected, "0" where no keyring exists yet
@@ -14,4 +15,5 @@ redis.call('HSET', KEYS[1], 'generation', ARGV[2])
 for i = 3, #ARGV, 2 do
   redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
 end
+redis.call('PUBLISH', KEYS[1], ARGV[2])
 return 1

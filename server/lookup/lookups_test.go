@@ -43,7 +43,7 @@ func newRig(t *testing.T) *rig {
 	master, err := keyring.NewMasterKey(rand.Reader)
 	must(t, err)
 	plan := keyring.Plan{Layout: directory.Layout{PartitionBits: 1, BucketBits: 1}, Slots: 16}
-	must(t, keyring.Create(ctx, rdb, master, rand.Reader, plan, store))
+	must(t, keyring.Create(ctx, rdb, keyring.CreateOptions{Masters: []keyring.MasterKey{master}, Rand: rand.Reader, Plan: plan}, store))
 	r.keys, err = keyring.Open(ctx, rdb, master)
 	must(t, err)
 	// The feed is gathered so rarely that only the tail can tell of what has just happened.
