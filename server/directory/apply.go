@@ -89,9 +89,9 @@ func (s *Store) applyCall(layout Layout, generation uint64, writes []Write, q *p
 	batch := q.next()
 	c := &call{
 		keys: []string{layout.metaKey(q.partition), layout.changesKey(q.partition)},
-		args: make([]any, 0, 2+7*len(batch)),
+		args: make([]any, 0, 3+7*len(batch)),
 	}
-	c.args = append(c.args, decimal(generation), strconv.Itoa(s.config.ChangesLength))
+	c.args = append(c.args, decimal(generation), strconv.Itoa(s.config.ChangesLength), strconv.Itoa(int(layout.Parity)))
 	keyIndex := make(map[uint32]string) // of each bucket in KEYS, from 1 as Lua counts
 	for _, i := range batch {
 		w := &writes[i]

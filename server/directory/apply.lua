@@ -11,7 +11,8 @@
 --
 -- ARGV[1]     generation of the writer's keyring, decimal
 -- ARGV[2]     number of entries to which the stream is trimmed, roughly; decimal
--- ARGV[3..]   seven for each write:
+-- ARGV[3]     what assigned versions leave when divided by two, '0' or '1'
+-- ARGV[4..]   seven for each write:
 --   bucket    index into KEYS, decimal
 --   tag       16 bytes
 --   format    1 visible, 2 hidden, 3 deleted; also the rank that decides between equal versions
@@ -78,7 +79,7 @@ local fence, changed = tonumber(meta[1] or ''), tonumber(meta[2] or '')
 if not fence or not changed then
   return {'INCOMPLETE'}
 end
-local generation = tonumber(ARGV[1])
+local generation, parity = tonumber(ARGV[1]), tonumber(ARGV[3])
 if generation < fence then
   return {'STALE'}
 end
@@ -107,8 +108,8 @@ local function decide(bucket, tag, format, version, body, since, expect)
   local old = stored_version or 0
 
   -- The same write again, whose first answer may have been lost. This goes before the comparison with expect, which
-  -- such a write changed itself.
-  if version ~= 0 and version == old and format == stored_format then
+  -- such a write changed itself; where the value is still the expected one, this write has not been made yet.
+  if version ~= 0 and version == old and format == stored_format and stored ~= expect then
     return APPLIED, old
   end
   if expect == '-' then
@@ -124,6 +125,9 @@ local function decide(bucket, tag, format, version, body, since, expect)
   end
   if version == 0 then
     version = math.max(old + 1, now)
+    if version % 2 ~= parity then
+      version = version + 1
+    end
     if version >= VERSION_END then
       return LOST, old
     end
@@ -153,7 +157,7 @@ local function decide(bucket, tag, format, version, body, since, expect)
   return APPLIED, version
 end
 
-for i = 3, #ARGV, FIELDS do
+for i = 4, #ARGV, FIELDS do
   local result, version = decide(
     KEYS[tonumber(ARGV[i])], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]),
     ARGV[i + 4], tonumber(ARGV[i + 5]), ARGV[i + 6])

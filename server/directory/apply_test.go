@@ -100,17 +100,54 @@ func TestAssignedVersions(t *testing.T) {
 			t.Errorf("versions do not rise: %v, then %v", first, outcomes)
 		}
 
-		const ahead = directory.VersionEnd - 3
-		outcomes = apply(t, s, layout, write(tag, directory.Visible, ahead), write(tag, directory.Deleted, 0),
-			write(tag, directory.Visible, 0), write(tag, directory.Deleted, 0))
-		want := []directory.Outcome{
-			{Result: directory.Applied, Version: ahead},
-			{Result: directory.Applied, Version: ahead + 1},
-			{Result: directory.Applied, Version: ahead + 2},
-			{Result: directory.Lost, Version: ahead + 2}, // the last version there is
+		for parity, want := range [][]directory.Outcome{
+			{
+				{Result: directory.Applied, Version: directory.VersionEnd - 4},
+				{Result: directory.Applied, Version: directory.VersionEnd - 2},
+				{Result: directory.Lost, Version: directory.VersionEnd - 2}, // the last even version there is
+				{Result: directory.Lost, Version: directory.VersionEnd - 2},
+			},
+			{
+				{Result: directory.Applied, Version: directory.VersionEnd - 4},
+				{Result: directory.Applied, Version: directory.VersionEnd - 3},
+				{Result: directory.Applied, Version: directory.VersionEnd - 1},
+				{Result: directory.Lost, Version: directory.VersionEnd - 1},
+			},
+		} {
+			layout.Parity, tag = uint8(parity), tagNumber(uint16(2+parity))
+			outcomes = apply(t, s, layout, write(tag, directory.Visible, directory.VersionEnd-4), write(tag, directory.Deleted, 0),
+				write(tag, directory.Visible, 0), write(tag, directory.Deleted, 0))
+			if !slices.Equal(outcomes, want) {
+				t.Errorf("near the end with parity %d: got %v, want %v", parity, outcomes, want)
+			}
 		}
-		if !slices.Equal(outcomes, want) {
-			t.Errorf("near the end: got %v, want %v", outcomes, want)
+	})
+}
+
+// TestAssignedVersionsHaveTheParityOfTheLayout has one record written by servers that take different epochs for the
+// active one: no two of them assign the same version. Versions that callers give are as they are.
+func TestAssignedVersionsHaveTheParityOfTheLayout(t *testing.T) {
+	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+		s := directory.New(rdb, directory.Config{})
+		layout := prepared(t, s)
+		last := uint64(0)
+		for i := range 40 {
+			layout.Parity = uint8(i / 2 % 2)
+			w := write(tagNumber(1), directory.Visible, 0)
+			if i%5 == 4 {
+				w.Version = last + uint64(1+i%2)
+			}
+			o := apply(t, s, layout, w)[0]
+			if o.Result != directory.Applied || o.Version <= last {
+				t.Fatalf("write %d: got %v after version %d", i, o, last)
+			}
+			if w.Version == 0 && o.Version%2 != uint64(layout.Parity) {
+				t.Errorf("write %d: got version %d with parity %d", i, o.Version, layout.Parity)
+			}
+			if w.Version != 0 && o.Version != w.Version {
+				t.Errorf("write %d: got version %d, want the given %d", i, o.Version, w.Version)
+			}
+			last = o.Version
 		}
 	})
 }

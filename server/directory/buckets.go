@@ -16,16 +16,8 @@ import (
 // ErrUnavailable, ErrRecord if any stored value is malformed or stands in a bucket that is not its tag's (the number is
 // reported to Config.OnCorrupt), or ErrLayout, also for a bucket that the layout does not have.
 func (s *Store) Buckets(ctx context.Context, layout Layout, buckets []uint32) ([][]Match, error) {
-	if err := layout.Validate(); err != nil {
+	if err := layout.validBuckets(buckets); err != nil || len(buckets) == 0 {
 		return nil, err
-	}
-	for _, bucket := range buckets {
-		if uint64(bucket) >= 1<<layout.BucketBits {
-			return nil, ErrLayout
-		}
-	}
-	if len(buckets) == 0 {
-		return nil, nil
 	}
 	fields, err := s.readBuckets(ctx, layout, buckets)
 	if err != nil {

@@ -59,6 +59,24 @@ func TestCluster(t *testing.T) {
 	if len(buckets) != 3 {
 		t.Errorf("Buckets: got %d, want 3", len(buckets))
 	}
+	scanned, err := s.ScanBuckets(ctx, layout, []uint32{0, 0x800, 0xFFF})
+	wantError(t, "ScanBuckets", err, nil)
+	if len(scanned) != 3 {
+		t.Errorf("ScanBuckets: got %d, want 3", len(scanned))
+	}
+	found, err := s.GetAll(ctx, layout, tags)
+	wantError(t, "GetAll", err, nil)
+	for i, f := range found {
+		if f.Err != nil || f.Record != stored(writes[i]) {
+			t.Fatalf("GetAll %d: got %+v, %v, want %+v", i, f.Record, f.Err, stored(writes[i]))
+		}
+	}
+	wantError(t, "SaveMoves", s.SaveMoves(ctx, layout, generation, 3, 2, []directory.Move{{Bucket: 0x30, Kept: []byte("a")}}), nil)
+	moves, err := s.Moves(ctx, layout, 3, 2, []uint32{0x30})
+	if err != nil || string(moves[0]) != "a" {
+		t.Errorf("Moves: got %q, %v, want a", moves, err)
+	}
+	wantError(t, "DropMoves", s.DropMoves(ctx, layout, 2, 2), nil)
 	var positions []directory.Position
 	for p := range layout.Partitions() {
 		positions = append(positions, directory.Position{Partition: uint32(p)})

@@ -9,6 +9,7 @@
 //	kith:{e7.p12}:b3105    hash     field: tag, 16 bytes; value: a Record
 //	kith:{e7.p12}:meta     hash     fence, visible, hidden, deleted, changes
 //	kith:{e7.p12}:changes  stream   id: <n>-0; o ("+" became visible, "-" is no longer), t (tag, 16 bytes), v (version)
+//	kith:{e7.p12}:moves    hash     epoch; <bucket>: what a rotation keeps of having moved it to that epoch
 //
 // The changes of a partition are numbered 1, 2, 3, ... without holes, and meta's field changes is the last number, so a
 // reader of the stream sees what it has missed: entries that were trimmed, lost, or rolled back by a failover.

@@ -20,11 +20,16 @@ type Layout struct {
 	// BucketBits is how many top bits of a tag give its bucket, up to crypto.MaxPrefixBits. Buckets of about 50 records
 	// hide a lookup among their users and stay in Redis's compact encoding.
 	BucketBits uint8
+	// Parity, 0 or 1, is what the versions that this epoch assigns leave when divided by two. An epoch has the other one
+	// than that before it: two servers that assign a version at the same moment, each in the epoch that it takes for the
+	// active one, then never assign the same.
+	Parity uint8
 }
 
-// Validate returns ErrLayout unless the epoch is not 0 and PartitionBits <= BucketBits <= crypto.MaxPrefixBits.
+// Validate returns ErrLayout unless the epoch is not 0, PartitionBits <= BucketBits <= crypto.MaxPrefixBits, and Parity is
+// 0 or 1.
 func (l Layout) Validate() error {
-	if l.Epoch == 0 || l.PartitionBits > l.BucketBits || l.BucketBits > crypto.MaxPrefixBits {
+	if l.Epoch == 0 || l.Parity > 1 || l.PartitionBits > l.BucketBits || l.BucketBits > crypto.MaxPrefixBits {
 		return ErrLayout
 	}
 	return nil
@@ -69,12 +74,29 @@ func (l Layout) validPartition(partition uint32) error {
 	return nil
 }
 
+// validBuckets returns ErrLayout unless the layout is valid and has the buckets.
+func (l Layout) validBuckets(buckets []uint32) error {
+	if err := l.Validate(); err != nil {
+		return err
+	}
+	for _, bucket := range buckets {
+		if uint64(bucket) >= 1<<l.BucketBits {
+			return fmt.Errorf("%w: no such bucket", ErrLayout)
+		}
+	}
+	return nil
+}
+
 func (l Layout) metaKey(partition uint32) string {
 	return string(append(l.keyPrefix(partition), "meta"...))
 }
 
 func (l Layout) changesKey(partition uint32) string {
 	return string(append(l.keyPrefix(partition), "changes"...))
+}
+
+func (l Layout) movesKey(partition uint32) string {
+	return string(append(l.keyPrefix(partition), "moves"...))
 }
 
 func (l Layout) bucketKey(bucket uint32) string {

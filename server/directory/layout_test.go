@@ -18,6 +18,8 @@ func TestLayoutValidate(t *testing.T) {
 		{"one bucket", directory.Layout{Epoch: 1}, nil},
 		{"bucket is partition", directory.Layout{Epoch: 1, PartitionBits: 8, BucketBits: 8}, nil},
 		{"most bits", directory.Layout{Epoch: 1<<32 - 1, PartitionBits: 32, BucketBits: 32}, nil},
+		{"odd versions", directory.Layout{Epoch: 2, Parity: 1}, nil},
+		{"parity out of range", directory.Layout{Epoch: 2, Parity: 2}, directory.ErrLayout},
 		{"zero value", directory.Layout{}, directory.ErrLayout},
 		{"partition below bucket", directory.Layout{Epoch: 1, PartitionBits: 9, BucketBits: 8}, directory.ErrLayout},
 		{"too many bits", directory.Layout{Epoch: 1, PartitionBits: 8, BucketBits: 33}, directory.ErrLayout},

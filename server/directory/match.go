@@ -27,19 +27,8 @@ func (s *Store) Match(ctx context.Context, layout Layout, tags []crypto.Tag) ([]
 	if len(tags) == 0 {
 		return nil, nil
 	}
-	pipe := s.rdb.Pipeline()
-	values := make([]*redis.StringCmd, len(tags))
-	partitions := make(map[uint32]struct{})
-	for i, tag := range tags {
-		values[i] = pipe.HGet(ctx, layout.bucketKey(layout.Bucket(tag)), string(tag[:]))
-		partitions[layout.Partition(tag)] = struct{}{}
-	}
-	fences := newFenceReads(len(partitions))
-	for partition := range partitions {
-		fences.read(ctx, pipe, layout, partition)
-	}
-	_, err := pipe.Exec(ctx)
-	if err := fences.check(err); err != nil {
+	values, err := s.readTags(ctx, layout, tags)
+	if err != nil {
 		return nil, err
 	}
 	return s.visible(tags, values)
@@ -78,29 +67,9 @@ func (s *Store) visible(tags []crypto.Tag, values []*redis.StringCmd) ([]Match, 
 // It returns ErrNotFound if there is none, ErrIncomplete if the partition is missing, ErrRecord together with the stored
 // form if that is malformed, ErrUnavailable or ErrLayout.
 func (s *Store) Get(ctx context.Context, layout Layout, tag crypto.Tag) (Record, []byte, error) {
-	if err := layout.Validate(); err != nil {
-		return Record{}, nil, err
-	}
-	pipe := s.rdb.Pipeline()
-	value := pipe.HGet(ctx, layout.bucketKey(layout.Bucket(tag)), string(tag[:]))
-	fences := newFenceReads(1)
-	fences.read(ctx, pipe, layout, layout.Partition(tag))
-	_, err := pipe.Exec(ctx)
-	if err := fences.check(err); err != nil {
-		return Record{}, nil, err
-	}
-
-	raw, err := value.Bytes()
-	if errors.Is(err, redis.Nil) {
-		return Record{}, nil, ErrNotFound
-	}
+	found, err := s.GetAll(ctx, layout, []crypto.Tag{tag})
 	if err != nil {
-		return Record{}, nil, unavailable(err)
+		return Record{}, nil, err
 	}
-	var record Record
-	if err := record.UnmarshalBinary(raw); err != nil {
-		s.corrupt(1)
-		return Record{}, raw, err
-	}
-	return record, raw, nil
+	return found[0].Record, found[0].Raw, found[0].Err
 }

@@ -1,10 +1,8 @@
 package directory
 
 import (
-	"bytes"
 	"context"
 	"iter"
-	"slices"
 
 	"github.com/kith-project/kith/crypto"
 )
@@ -57,21 +55,8 @@ func numbers(first, end uint64) []uint32 {
 
 // yieldBucket yields the records of one bucket in order, and reports whether the iteration goes on.
 func (s *Store) yieldBucket(layout Layout, bucket uint32, fields map[string]string, yield func(Entry, error) bool) bool {
-	type result struct {
-		entry Entry
-		err   error
-	}
-	results := make([]result, 0, len(fields))
-	for field, value := range fields {
-		entry, err := decodeEntry(layout, bucket, field, value)
-		if err != nil {
-			s.corrupt(1)
-		}
-		results = append(results, result{entry, err})
-	}
-	slices.SortFunc(results, func(a, b result) int { return bytes.Compare(a.entry.Tag[:], b.entry.Tag[:]) })
-	for _, r := range results {
-		if !yield(r.entry, r.err) {
+	for _, r := range s.scanned(layout, bucket, fields) {
+		if !yield(r.Entry, r.Err) {
 			return false
 		}
 	}

@@ -16,10 +16,18 @@ var fenceSource string
 //go:embed purge.lua
 var purgeSource string
 
+//go:embed moves.lua
+var movesSource string
+
+//go:embed dropmoves.lua
+var dropMovesSource string
+
 var (
-	applyScript = redis.NewScript(applySource)
-	fenceScript = redis.NewScript(fenceSource)
-	purgeScript = redis.NewScript(purgeSource)
+	applyScript     = redis.NewScript(applySource)
+	fenceScript     = redis.NewScript(fenceSource)
+	purgeScript     = redis.NewScript(purgeSource)
+	movesScript     = redis.NewScript(movesSource)
+	dropMovesScript = redis.NewScript(dropMovesSource)
 )
 
 // The first element of a script's reply.

@@ -14,7 +14,7 @@ func (s *Store) Sweep(ctx context.Context, layout Layout, partition uint32) erro
 	if err := layout.validPartition(partition); err != nil {
 		return err
 	}
-	keys := []string{layout.metaKey(partition), layout.changesKey(partition)}
+	keys := []string{layout.metaKey(partition), layout.changesKey(partition), layout.movesKey(partition)}
 	bucket, end := layout.Buckets(partition)
 	for {
 		for ; bucket < end && len(keys) < sweepKeys; bucket++ {

@@ -15,7 +15,7 @@ type Write struct {
 	Format Format
 	// Version orders the writes of this tag, up to VersionEnd-1. Two writes of a tag that differ need different versions,
 	// or one of them is taken for a repetition of the other. 0 has one assigned: the stored version plus one, or the
-	// server's clock in ms if that is higher. A write without version wins whenever it arrives, so a repetition of it can
+	// server's clock in ms if that is higher, and one more if that is not of the layout's Parity. A write without version wins whenever it arrives, so a repetition of it can
 	// undo a write that came between; callers give versions always or never.
 	Version uint64
 	// Wrapped is the unblinded element, encrypted under the epoch's storage key.
@@ -26,7 +26,8 @@ type Write struct {
 	// its age. 0 takes the server's clock.
 	Since uint64
 	// Expect, if not empty, is the stored value that the write was decided on, as Get returned it. If another is stored,
-	// or none, nothing is written and the result is Conflict. This is also the way to replace a malformed value.
+	// or none, nothing is written and the result is Conflict. This is also the way to replace a malformed value, and one
+	// that is damaged but has a version, at that same version.
 	Expect []byte
 	// ExpectNone is the same for a write that was decided on there being no record: if there is one, nothing is written
 	// and the result is Conflict. Expect is ignored then.
