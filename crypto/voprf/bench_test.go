@@ -92,3 +92,54 @@ func BenchmarkUnblind(b *testing.B) {
 	}
 	perElement(b, n)
 }
+
+// moveSizes are the numbers of elements of a bucket, and of some twenty.
+var moveSizes = []int{50, 1024}
+
+func BenchmarkRekey(b *testing.B) {
+	for _, n := range moveSizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			from, to, elements, _ := testMove(b, n)
+			factor := NewFactor(from, to)
+			for b.Loop() {
+				if _, err := factor.Rekey(elements); err != nil {
+					b.Fatal(err)
+				}
+			}
+			perElement(b, n)
+		})
+	}
+}
+
+func BenchmarkProveRekey(b *testing.B) {
+	for _, n := range moveSizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			from, to, elements, moved := testMove(b, n)
+			factor := NewFactor(from, to)
+			for b.Loop() {
+				if _, err := factor.Prove(rand.Reader, elements, moved); err != nil {
+					b.Fatal(err)
+				}
+			}
+			perElement(b, n)
+		})
+	}
+}
+
+func BenchmarkVerifyRekey(b *testing.B) {
+	for _, n := range moveSizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			from, to, elements, moved := testMove(b, n)
+			proof, err := NewFactor(from, to).Prove(rand.Reader, elements, moved)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				if err := VerifyRekey(from.PublicKey(), to.PublicKey(), elements, moved, proof); err != nil {
+					b.Fatal(err)
+				}
+			}
+			perElement(b, n)
+		})
+	}
+}

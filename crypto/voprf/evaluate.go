@@ -31,6 +31,6 @@ func (k *PrivateKey) blindEvaluate(r group.Scalar, blinded []byte) ([]byte, Proo
 		evaluated = appendElement(evaluated, z.Mul(b, k.k))
 	}
 	// ComputeCompositesFast, Section 2.2.1: with k known, the composite of the evaluated elements is k times the other.
-	m := weightedSumVarTime(compositeWeights(k.pk, blinded, evaluated), elements)
+	m := weightedSumVarTime(evaluation(k.pk).compositeWeights(blinded, evaluated), elements)
 	return evaluated, k.generateProof(r, m, z.Mul(m, k.k)), nil
 }

@@ -61,3 +61,43 @@ func FuzzVerifyProof(f *testing.F) {
 		}
 	})
 }
+
+// FuzzVerifyRekey replaces the proof, and the last of two moved elements.
+func FuzzVerifyRekey(f *testing.F) {
+	from, err := DeriveKeyPair(make([]byte, SeedSize), nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	to, err := DeriveKeyPair(bytes.Repeat([]byte{1}, SeedSize), nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	n := evaluate(f, from, [][]byte{[]byte("tel:+14155550100"), []byte("tel:+14155550101")})
+	factor := NewFactor(from, to)
+	moved, err := factor.Rekey(n)
+	if err != nil {
+		f.Fatal(err)
+	}
+	proof, err := factor.Prove(zeroReader{}, n, moved)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(proof[:], moved[1].Bytes())
+	f.Add(proof[:], moved[0].Bytes())
+	f.Add(make([]byte, ProofSize), make([]byte, ElementSize))
+	f.Fuzz(func(t *testing.T, p, element []byte) {
+		var other Proof
+		copy(other[:], p)
+		claimed := append([]UnblindedElement(nil), moved...)
+		clear(claimed[1].Value[:])
+		copy(claimed[1].Value[:], element)
+		honest := other == proof && claimed[1] == moved[1]
+		err := VerifyRekey(from.PublicKey(), to.PublicKey(), n, claimed, other)
+		if (err == nil) != honest {
+			t.Errorf("VerifyRekey: got %v for a move that is the honest one: %t", err, honest)
+		}
+		if err != nil && err != ErrProof && err != ErrElement {
+			t.Errorf("VerifyRekey: got %v, want ErrProof or ErrElement", err)
+		}
+	})
+}

@@ -8,7 +8,8 @@ import (
 )
 
 // This file is all that touches the group arithmetic, by circl. Multiplications and inversions here are constant time in
-// the scalar: circl's ristretto255 recodes it to signed digits and selects from its tables by masks.
+// the scalar: circl's ristretto255 recodes it to signed digits and selects from its tables by masks. They are constant
+// time in the element as well, as are decoding, encoding and hashing: its field arithmetic selects by masks.
 
 var ristretto255 = group.Ristretto255
 
@@ -66,6 +67,19 @@ func appendElement(dst []byte, e group.Element) []byte {
 	return append(dst, b...)
 }
 
+// decodeUnblinded decodes unblinded elements, or returns ErrElement. Its time tells how many of them are valid before the
+// first one that is not, and nothing else of them.
+func decodeUnblinded(n []UnblindedElement) ([]group.Element, error) {
+	elements := make([]group.Element, len(n))
+	for i := range n {
+		var err error
+		if elements[i], err = decodeElement(n[i].Value[:]); err != nil {
+			return nil, err
+		}
+	}
+	return elements, nil
+}
+
 // decodeBatchVarTime decodes a packed batch, or returns ErrLength, ErrBatch or ErrElement.
 func decodeBatchVarTime(packed []byte) ([]group.Element, error) {
 	n, err := batchLen(packed)
@@ -83,6 +97,11 @@ func decodeBatchVarTime(packed []byte) ([]group.Element, error) {
 
 // weightedSumVarTime returns the sum of weights[i] * elements[i]; both are public.
 func weightedSumVarTime(weights []group.Scalar, elements []group.Element) group.Element {
+	return weightedSum(weights, elements)
+}
+
+// weightedSum returns the sum of weights[i] * elements[i], in constant time.
+func weightedSum(weights []group.Scalar, elements []group.Element) group.Element {
 	sum, term := ristretto255.Identity(), ristretto255.NewElement()
 	for i, e := range elements {
 		sum.Add(sum, term.Mul(e, weights[i]))

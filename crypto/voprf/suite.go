@@ -1,7 +1,6 @@
 package voprf
 
 import (
-	"crypto/sha512"
 	"encoding/binary"
 	"errors"
 )
@@ -46,13 +45,12 @@ var (
 	ErrDeriveKeyPair = errors.New("voprf: no key pair can be derived")
 )
 
-// The context string and domain separation tags of RFC 9497, Sections 3.1 and 4.1, for mode 0x01.
+// The context string and domain separation tags of RFC 9497, Sections 3.1 and 4.1, for mode 0x01. Those of proofs are in
+// proof.go.
 const (
 	contextString    = "OPRFV1-\x01-" + Suite
 	dstHashToGroup   = "HashToGroup-" + contextString
-	dstHashToScalar  = "HashToScalar-" + contextString
 	dstDeriveKeyPair = "DeriveKeyPair" + contextString
-	dstSeed          = "Seed-" + contextString
 )
 
 // transcript collects the length-prefixed strings that RFC 9497, Section 2.2, hashes.
@@ -62,14 +60,6 @@ type transcript []byte
 func (t *transcript) add(b []byte) {
 	*t = binary.BigEndian.AppendUint16(*t, uint16(len(b)))
 	*t = append(*t, b...)
-}
-
-// compositeSeed is the seed of ComputeComposites: Hash(I2OSP(len(Bm), 2) || Bm || I2OSP(len(seedDST), 2) || seedDST).
-func compositeSeed(publicKey []byte) [sha512.Size]byte {
-	var t transcript
-	t.add(publicKey)
-	t.add([]byte(dstSeed))
-	return sha512.Sum512(t)
 }
 
 // batchLen returns the number of elements of a packed batch, or ErrLength or ErrBatch.
