@@ -32,11 +32,16 @@ func newMaster(t testing.TB) keyring.MasterKey {
 	return master
 }
 
+// with returns the options of Create for one master key.
+func with(master keyring.MasterKey) keyring.CreateOptions {
+	return keyring.CreateOptions{Masters: []keyring.MasterKey{master}, Rand: rand.Reader, Plan: plan}
+}
+
 // create makes a keyring over a real directory.
 func create(t testing.TB, rdb *redis.Client, master keyring.MasterKey) {
 	t.Helper()
 	store := directory.New(rdb, directory.Config{})
-	if err := keyring.Create(context.Background(), rdb, master, rand.Reader, plan, store); err != nil {
+	if err := keyring.Create(context.Background(), rdb, with(master), store); err != nil {
 		t.Fatalf("Create: %v", err)
 	}
 }
@@ -79,8 +84,8 @@ func TestCreateAndOpen(t *testing.T) {
 	}
 	s := current(t, rdb, master)
 	e := s.Active()
-	if len(s.Epochs) != 1 || s.Generation != 2 || e == nil || e != s.Epoch(1) || s.Epoch(2) != nil {
-		t.Fatalf("got %+v, want epoch 1 alone, active, at generation 2", s)
+	if len(s.Epochs) != 1 || s.Generation != 4 || e == nil || e != s.Epoch(1) || s.Epoch(2) != nil {
+		t.Fatalf("got %+v, want epoch 1 alone, active, at generation 4", s)
 	}
 	if want := (directory.Layout{Epoch: 1, PartitionBits: 2, BucketBits: 4}); e.Layout != want || e.Slots != 96 {
 		t.Errorf("got layout %+v, want %+v", e.Layout, want)
@@ -91,7 +96,7 @@ func TestCreateAndOpen(t *testing.T) {
 	create(t, rdb, master) // does nothing
 	again := current(t, rdb, master)
 	wantSame(t, s, again)
-	if again.Generation != 2 {
+	if again.Generation != 4 {
 		t.Errorf("a second Create made generation %d", again.Generation)
 	}
 	store := directory.New(rdb, directory.Config{})
@@ -107,7 +112,7 @@ func TestCreateOnSeveralServersAtOnce(t *testing.T) {
 	for i := range snapshots {
 		wg.Go(func() {
 			store := directory.New(rdb, directory.Config{})
-			if err := keyring.Create(context.Background(), rdb, master, rand.Reader, plan, store); err != nil {
+			if err := keyring.Create(context.Background(), rdb, with(master), store); err != nil {
 				t.Errorf("Create: %v", err)
 				return
 			}
@@ -125,8 +130,8 @@ func TestCreateOnSeveralServersAtOnce(t *testing.T) {
 	}
 	for _, s := range snapshots {
 		wantSame(t, snapshots[0], s)
-		if len(s.Epochs) != 1 || s.Active() == nil || s.Generation != 2 {
-			t.Errorf("got %+v, want epoch 1 alone, active, at generation 2", s)
+		if len(s.Epochs) != 1 || s.Active() == nil || s.Generation != 4 {
+			t.Errorf("got %+v, want epoch 1 alone, active, at generation 4", s)
 		}
 	}
 }
@@ -153,7 +158,7 @@ func TestCreateGoesOnWhereItStopped(t *testing.T) {
 			partitions := prepareFunc(func(ctx context.Context, l directory.Layout, generation uint64) error {
 				return killed(ctx, store, l, generation)
 			})
-			if err := keyring.Create(ctx, rdb, master, rand.Reader, plan, partitions); !errors.Is(err, errKilled) {
+			if err := keyring.Create(ctx, rdb, with(master), partitions); !errors.Is(err, errKilled) {
 				t.Fatalf("Create: got %v, want the error of the partitions", err)
 			}
 			staged := current(t, rdb, master)
@@ -163,8 +168,8 @@ func TestCreateGoesOnWhereItStopped(t *testing.T) {
 			create(t, rdb, master)
 			active := current(t, rdb, master)
 			wantSame(t, staged, active)
-			if active.Active() == nil || active.Generation != 2 {
-				t.Errorf("got %+v, want it active at generation 2", active)
+			if active.Active() == nil || active.Generation != 4 {
+				t.Errorf("got %+v, want it active at generation 4", active)
 			}
 		})
 	}
@@ -183,11 +188,11 @@ func TestCreateIsOvertaken(t *testing.T) {
 		}
 		return store.Prepare(ctx, l, generation)
 	})
-	if err := keyring.Create(context.Background(), rdb, master, rand.Reader, plan, late); err != nil {
+	if err := keyring.Create(context.Background(), rdb, with(master), late); err != nil {
 		t.Errorf("Create: got %v, want nil", err)
 	}
-	if s := current(t, rdb, master); s.Active() == nil || s.Generation != 2 {
-		t.Errorf("got %+v, want one epoch at generation 2", s)
+	if s := current(t, rdb, master); s.Active() == nil || s.Generation != 4 {
+		t.Errorf("got %+v, want one epoch at generation 4", s)
 	}
 }
 
@@ -202,7 +207,7 @@ func TestCreateOverALostKeyring(t *testing.T) {
 	if err := store.Prepare(ctx, lost, 7); err != nil {
 		t.Fatal(err)
 	}
-	if err := keyring.Create(ctx, rdb, master, rand.Reader, plan, store); !errors.Is(err, directory.ErrStale) {
+	if err := keyring.Create(ctx, rdb, with(master), store); !errors.Is(err, directory.ErrStale) {
 		t.Errorf("Create: got %v, want ErrStale", err)
 	}
 }
@@ -210,7 +215,7 @@ func TestCreateOverALostKeyring(t *testing.T) {
 func TestCreateRefusesALayout(t *testing.T) {
 	rdb := start(t)
 	bad := keyring.Plan{Layout: directory.Layout{PartitionBits: 5, BucketBits: 4}, Slots: 96}
-	err := keyring.Create(context.Background(), rdb, newMaster(t), rand.Reader, bad, prepareFunc(nil))
+	err := keyring.Create(context.Background(), rdb, keyring.CreateOptions{Masters: []keyring.MasterKey{newMaster(t)}, Rand: rand.Reader, Plan: bad}, prepareFunc(nil))
 	if !errors.Is(err, directory.ErrLayout) {
 		t.Errorf("got %v, want ErrLayout", err)
 	}
@@ -233,7 +238,7 @@ func TestStoreAwayIsAnError(t *testing.T) {
 	if _, err := keyring.Exists(ctx, rdb); err != keyring.ErrUnavailable {
 		t.Errorf("Exists: got %v, want ErrUnavailable", err)
 	}
-	if err := keyring.Create(ctx, rdb, master, rand.Reader, plan, prepareFunc(nil)); err != keyring.ErrUnavailable {
+	if err := keyring.Create(ctx, rdb, with(master), prepareFunc(nil)); err != keyring.ErrUnavailable {
 		t.Errorf("Create: got %v, want ErrUnavailable", err)
 	}
 }

@@ -91,7 +91,8 @@ func newBench(t *testing.T) *bench {
 func (b *bench) create(t *testing.T) {
 	t.Helper()
 	plan := Plan{Layout: directory.Layout{PartitionBits: 1, BucketBits: 2}, Slots: 96}
-	if err := Create(context.Background(), b.client, b.master, rand.Reader, plan, prepared{}); err != nil {
+	o := CreateOptions{Masters: []MasterKey{b.master}, Rand: rand.Reader, Plan: plan}
+	if err := Create(context.Background(), b.client, o, prepared{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -100,15 +101,15 @@ func (b *bench) create(t *testing.T) {
 func (b *bench) add(t *testing.T, id uint32) {
 	t.Helper()
 	ctx := context.Background()
-	s, err := read(ctx, b.client, b.master)
+	s, err := read(ctx, b.client, []MasterKey{b.master})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed, err := newEpoch(t, id).seal(rand.Reader, b.master)
-	if err != nil {
+	e, epoch := s.edit(rand.Reader), newEpoch(t, id)
+	if err := errors.Join(e.put(epoch), e.enter(epoch, epoch.Created)); err != nil {
 		t.Fatal(err)
 	}
-	if err := swap(ctx, b.client, s.Generation, epochField(id), sealed); err != nil {
+	if err := swap(ctx, b.client, s.Generation, e.fields...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -121,7 +122,7 @@ func newEpoch(t testing.TB, id uint32) *Epoch {
 		t.Fatal(err)
 	}
 	return &Epoch{
-		ID: id, State: StateStaged, Key: key, Storage: crypto.StorageKey{Value: secret.Value{1, 2, 3}},
+		ID: id, State: StateStaged, PublicKey: key.PublicKey(), Key: key, Prepared: true, Storage: crypto.StorageKey{Value: secret.Value{1, 2, 3}},
 		Layout: directory.Layout{Epoch: id, PartitionBits: 1, BucketBits: 2}, Slots: 96, Created: time.UnixMilli(1_700_000_000_000),
 	}
 }
@@ -201,7 +202,7 @@ func TestAnotherKeyringIsRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if after.Epoch(1).Key.PublicKey().Equal(before.Epoch(1).Key.PublicKey()) || after.Generation != 2 {
+		if after.Epoch(1).Key.PublicKey().Equal(before.Epoch(1).Key.PublicKey()) || after.Generation != 4 {
 			t.Errorf("from generation %d: the old keys are still used, at generation %d", before.Generation, after.Generation)
 		}
 	}
@@ -213,7 +214,7 @@ func TestEpochFindsWhatAnotherServerAdded(t *testing.T) {
 	b.add(t, 2)
 	b.clock.advance(minReload)
 	e, s, err := b.Epoch(ctx, 2)
-	if err != nil || e.ID != 2 || s.Epoch(2) != e || s.Generation != 3 {
+	if err != nil || e.ID != 2 || s.Epoch(2) != e || s.Generation != 5 {
 		t.Errorf("got %v, %v, want epoch 2 at generation 3", e, err)
 	}
 }
@@ -306,9 +307,9 @@ func TestFollowSeesChanges(t *testing.T) {
 func TestSwapNeedsTheGeneration(t *testing.T) {
 	ctx := context.Background()
 	b := newBench(t)
-	for _, expected := range []uint64{0, 1, 3} {
+	for _, expected := range []uint64{0, 3, 5} {
 		if err := swap(ctx, b.client, expected, "x", "y"); err != ErrChanged {
-			t.Errorf("expecting generation %d of 2: got %v, want ErrChanged", expected, err)
+			t.Errorf("expecting generation %d of 4: got %v, want ErrChanged", expected, err)
 		}
 	}
 	if b.client.HExists(ctx, redisKey, "x").Val() {
@@ -318,7 +319,7 @@ func TestSwapNeedsTheGeneration(t *testing.T) {
 	var done atomic.Int64
 	for range 16 {
 		wg.Go(func() {
-			switch err := swap(ctx, b.client, 2, "x", "y"); {
+			switch err := swap(ctx, b.client, 4, "x", "y"); {
 			case err == nil:
 				done.Add(1)
 			case !errors.Is(err, ErrChanged):
@@ -328,6 +329,6 @@ func TestSwapNeedsTheGeneration(t *testing.T) {
 	}
 	wg.Wait()
 	if done.Load() != 1 {
-		t.Errorf("%d of 16 changed generation 2, want 1", done.Load())
+		t.Errorf("%d of 16 changed generation 4, want 1", done.Load())
 	}
 }

@@ -94,13 +94,19 @@ func openEpoch(id uint32, data []byte, master MasterKey) (*Epoch, error) {
 		Auto: r.Auto, Window: time.Duration(r.WindowMS) * time.Millisecond, Drain: time.Duration(r.DrainMS) * time.Millisecond,
 		Accepted: r.Accepted,
 	}
-	if err := e.Layout.Validate(); err != nil || r.Slots < 1 || r.From >= id {
+	if err := e.Layout.Validate(); err != nil || r.Slots < 1 || r.From >= id || !r.plausible() {
 		return nil, ErrRecord
 	}
 	if err := e.openKeys(r, master); err != nil {
 		return nil, err
 	}
 	return e, nil
+}
+
+// plausible reports whether the durations of a record are such as Stage takes: longer ones would overflow a time.Duration.
+func (r *record) plausible() bool {
+	const most = int64(10 * 365 * 24 * time.Hour / time.Millisecond)
+	return r.WindowMS >= 0 && r.WindowMS <= r.DrainMS && r.DrainMS <= most
 }
 
 // openKeys opens the keys of an epoch that has some.

@@ -26,7 +26,7 @@ var (
 	// ErrNoActive means that no epoch is active that another could follow.
 	ErrNoActive = errors.New("keyring: no epoch is active")
 	// ErrWindow means that the old epoch would be gone before all devices had moved.
-	ErrWindow = errors.New("keyring: the migration window is longer than the old epoch drains, or is negative")
+	ErrWindow = errors.New("keyring: the migration window is longer than the old epoch drains, or one of them is negative or more than ten years")
 )
 
 // Partitions is what the keyring needs of the directory: that an epoch's partitions are there before it is written to.
@@ -54,24 +54,25 @@ type StageOptions struct {
 // It returns ErrWindow, ErrNoActive, ErrNotSettled while the last rotation is not at its end, directory.ErrLayout, the errors of partitions and those of Open. Whatever it
 // returns, it may be called again, and any server may end what it began by FinishStage.
 func (k *Keyring) Stage(ctx context.Context, o StageOptions, partitions Partitions) (epoch *Epoch, joined bool, err error) {
-	if o.Window < 0 || o.Window > o.Drain {
+	if !(&record{WindowMS: o.Window.Milliseconds(), DrainMS: o.Drain.Milliseconds()}).plausible() {
 		return nil, false, ErrWindow
 	}
+	var made *Epoch // by the last attempt
 	var id uint32
 	err = k.change(ctx, func(s *Snapshot, e *edit, now time.Time) error {
 		if staged := s.Staged(); staged != nil {
-			id, joined = staged.ID, id != staged.ID // the same id: an earlier attempt of this call
+			// An attempt may have succeeded without our hearing of it.
+			id, joined = staged.ID, made == nil || !made.PublicKey.Equal(staged.PublicKey)
 			return nil
 		}
-		next, err := s.following(o, now)
-		if err != nil {
+		if made, err = s.following(o, now); err != nil {
 			return err
 		}
-		id, joined = next.ID, false
-		if err := e.put(next); err != nil {
+		id, joined = made.ID, false
+		if err := e.put(made); err != nil {
 			return err
 		}
-		return e.enter(next, now)
+		return e.enter(made, now)
 	})
 	if err != nil {
 		return nil, false, err

@@ -64,7 +64,7 @@ type Snapshot struct {
 }
 
 // Format prints a placeholder for every verb: fmt does not ask the keys in fields that are not exported.
-func (s *Snapshot) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[keyring snapshot]") }
+func (s Snapshot) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[keyring snapshot]") }
 
 // VerifierKey returns the key by which devices check the log, in the text form of signed notes, or "".
 func (s *Snapshot) VerifierKey() string {

@@ -134,7 +134,7 @@ func TestAlteredStore(t *testing.T) {
 		if _, err := keyring.Open(context.Background(), rdb, other); err != keyring.ErrMasterKey {
 			t.Errorf("Open: got %v, want ErrMasterKey", err)
 		}
-		if err := keyring.Create(context.Background(), rdb, other, rand.Reader, plan, prepareFunc(nil)); err != keyring.ErrMasterKey {
+		if err := keyring.Create(context.Background(), rdb, with(other), prepareFunc(nil)); err != keyring.ErrMasterKey {
 			t.Errorf("Create: got %v, want ErrMasterKey", err)
 		}
 	})
