@@ -7,14 +7,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// AdminHandler returns the routes of the admin listener, which has an address of its own and is not for the public:
-// /healthz (the process answers), /readyz (it can answer devices: 503 until the keyring is read, while the store is away,
-// and while it shuts down) and /metrics.
+// AdminHandler returns the routes of the admin listener, which has an address of its own and is not for the public.
+// Without a token: /healthz (the process answers), /readyz (it can answer devices: 503 until the keyring is read, while the
+// store is away, and while it shuts down), /metrics and /v1/keylog. With one of scope operate: those that rotate keys.
 func (s *Server) AdminHandler() http.Handler {
 	e := newEcho(s.Logger, s.Metrics)
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", s.getReady)
 	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(s.Metrics.registry, promhttp.HandlerOpts{})))
+	e.Match(readMethods, "/v1/keylog", s.getKeyLog)
+	if s.Operator != nil {
+		s.operate(e)
+	}
 	return e
 }
 

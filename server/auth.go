@@ -9,10 +9,11 @@ import (
 	"github.com/kith-project/kith/server/token"
 )
 
-// The scopes of the public routes.
+// The scopes of the routes.
 const (
 	scopeDiscover = token.ScopeDiscover
 	scopeRegister = token.ScopeRegister
+	scopeOperate  = token.ScopeOperate
 )
 
 var errPanic = errors.New("server: panic")

@@ -129,6 +129,14 @@ func readObject(c echo.Context, limit int64, v any) error {
 	return decodeJSON(data, v)
 }
 
+// readOptional is readObject for a body that may be left out.
+func readOptional(c echo.Context, limit int64, v any) error {
+	if c.Request().ContentLength == 0 {
+		return nil
+	}
+	return readObject(c, limit, v)
+}
+
 // member is an optional member of a JSON object. It refuses null, which a pointer would take for absence, and being
 // given twice: neither must leave someone visible who was to be hidden.
 type member[T any] struct {

@@ -2,8 +2,11 @@
 // and encodes their answers and errors. Nothing below it knows HTTP.
 //
 //	GET    /v1/directory                    anyone           what the server offers: epochs, public keys, limits
+//	GET    /v1/keylog                       anyone           the log of public keys, signed
 //	POST   /v1/epochs/{e}/evaluations       scope discover   blinded elements in, evaluated elements and a proof out
 //	POST   /v1/epochs/{e}/matches           anyone           tags in, the sealed labels of those registered out
+//	POST   /v1/epochs/{e}/buckets           anyone           prefixes in, the short tags or sealed labels of buckets out
+//	GET    /v1/epochs/{e}/snapshot          anyone           what to download for the mode snapshot, .../{shard}, .../changes
 //	PUT    /v1/registrations                scope register   registers or hides a number
 //	DELETE /v1/registrations                scope register   removes a number
 //
@@ -14,7 +17,10 @@
 // and an id made here. Not its address, its account, its headers, or anything of its body. What a lookup asks is never
 // tied to an account: lookups take no credential, and refuse one.
 //
-// Left out so far: limits on evaluations, the lookup modes bucket and snapshot, and the rotation of keys.
+// On the admin listener, for operators (scope operate): GET and POST /v1/epochs, POST /v1/epochs/{id}/activate, abort and
+// retire, POST /v1/keylog/cosignatures. Each of their actions is logged, with the operator's account as a keyed hash.
+//
+// Left out so far: limits on evaluations.
 //
 // A Server may be used by many goroutines.
 package server

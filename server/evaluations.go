@@ -46,6 +46,7 @@ func (s *Server) postEvaluations(c echo.Context) error {
 		return err
 	}
 	s.Metrics.evaluated(n, charged)
+	s.Usage.Add(epoch.ID, n)
 	c.Response().Header().Set("Cache-Control", "no-store")
 	if blinded.json {
 		return c.JSON(http.StatusOK, evaluations{epoch.ID, splitText(evaluated, voprf.ElementSize), encoding.EncodeToString(proof[:])})

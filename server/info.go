@@ -23,6 +23,9 @@ type info struct {
 	Epochs  []epochInfo `json:"epochs"`
 	Limits  Limits      `json:"limits"`
 	Modes   []string    `json:"modes"`
+	// Migration is there while devices are to move to another epoch, KeyLog unless the keyring is older than key logs.
+	Migration *migrationInfo `json:"migration,omitempty"`
+	KeyLog    *keyLogInfo    `json:"key_log,omitempty"`
 }
 
 type epochInfo struct {
@@ -70,7 +73,10 @@ func (s *Server) getDirectory(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer := info{Suite: voprf.Suite, Mode: voprf.Mode, Profile: normalize.Profile, Epochs: []epochInfo{}, Limits: s.Limits, Modes: []string{"exact", "bucket"}}
+	answer := info{
+		Suite: voprf.Suite, Mode: voprf.Mode, Profile: normalize.Profile, Epochs: []epochInfo{}, Limits: s.Limits,
+		Modes: []string{"exact", "bucket"}, Migration: migrationOf(snapshot), KeyLog: keyLogInfoOf(snapshot),
+	}
 	for _, e := range snapshot.Epochs {
 		if !e.Served() {
 			continue
@@ -85,6 +91,11 @@ func (s *Server) getDirectory(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	return answerCached(c, body)
+}
+
+// answerCached answers with JSON that a client may keep and is to ask for again by its ETag.
+func answerCached(c echo.Context, body []byte) error {
 	sum := sha256.Sum256(body)
 	etag := `"` + encoding.EncodeToString(sum[:12]) + `"`
 	c.Response().Header().Set("ETag", etag)

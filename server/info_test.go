@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/kith-project/kith/crypto/voprf"
 	"github.com/kith-project/kith/server"
@@ -37,7 +38,17 @@ type directoryInfo struct {
 		MaxPrefixes      int `json:"max_prefixes"`
 		MaxLabelPrefixes int `json:"max_label_prefixes"`
 	} `json:"limits"`
-	Modes []string `json:"modes"`
+	Modes     []string `json:"modes"`
+	Migration *struct {
+		From   uint32 `json:"from"`
+		To     uint32 `json:"to"`
+		Begins int64  `json:"begins"`
+		Ends   int64  `json:"ends"`
+	} `json:"migration"`
+	KeyLog *struct {
+		VerifierKey string `json:"verifier_key"`
+		Size        int    `json:"size"`
+	} `json:"key_log"`
 }
 
 // fixedKeyring is a keyring that does not change.
@@ -63,7 +74,9 @@ func allStates(t testing.TB) fixedKeyring {
 		must(t, err)
 		id := uint32(i + 1)
 		s.Epochs = append(s.Epochs, &keyring.Epoch{
-			ID: id, State: state, Key: key, Layout: directory.Layout{Epoch: id, PartitionBits: 2, BucketBits: 8}, Slots: 96,
+			ID: id, State: state, Key: key, PublicKey: key.PublicKey(),
+			Layout: directory.Layout{Epoch: id, PartitionBits: 2, BucketBits: 8}, Slots: 96,
+			Activated: time.Unix(int64(1_000*id), 0), Window: 10 * time.Minute,
 		})
 	}
 	return fixedKeyring{s}
@@ -74,19 +87,60 @@ func TestDirectory(t *testing.T) {
 	s := newStack(t, func(c *server.Config) { c.Keyring = states })
 	a := s.send(t, call{method: "GET", path: "/v1/directory"})
 	key := func(id uint32) string {
-		return base64url.EncodeToString(states.snapshot.Epoch(id).Key.PublicKey().Bytes())
+		return base64url.EncodeToString(states.snapshot.Epoch(id).PublicKey.Bytes())
 	}
 	// Names, order and values of docs/protocol.md, section 4. Epochs that devices may not use are left out.
 	want := fmt.Sprintf(`{"suite":"ristretto255-SHA512","mode":1,"profile":"tel-e164/1","epochs":[`+
 		`{"id":3,"state":"draining","public_key":"%s","bucket_bits":8,"slots":96,"tag_bytes":4,"anonymity":39062500},`+
 		`{"id":4,"state":"active","public_key":"%s","bucket_bits":8,"slots":96,"tag_bytes":4,"anonymity":39062500}],`+
 		`"limits":{"max_elements":1024,"max_tags":4096,"max_prefixes":4096,"max_label_prefixes":256},`+
-		`"modes":["exact","bucket"]}`, key(3), key(4))
+		`"modes":["exact","bucket"],"migration":{"from":3,"to":4,"begins":4000,"ends":4600}}`, key(3), key(4))
 	if string(a.body) != want {
 		t.Errorf("got\n%s, want\n%s", a.body, want)
 	}
 	var info directoryInfo
 	decode(t, a, &info)
+}
+
+// TestMigrationIsToldWhileAnEpochDrains shows when devices are told to move, and between which epochs.
+func TestMigrationIsToldWhileAnEpochDrains(t *testing.T) {
+	type states []keyring.State
+	const retired, draining, active, staged = keyring.StateRetired, keyring.StateDraining, keyring.StateActive, keyring.StateStaged
+	tests := []struct {
+		name   string
+		states states // of epochs 1, 2, ...
+		want   string // from and to, or "" for none
+	}{
+		{"one epoch", states{active}, ""},
+		{"before the flip", states{active, staged}, ""},
+		{"after it", states{draining, active}, "1 to 2"},
+		{"old one retired", states{retired, active}, ""},
+		{"two drain", states{draining, draining, active}, "2 to 3"},
+		{"the next one is staged", states{retired, draining, active, staged}, "2 to 3"},
+		{"the last one was aborted", states{draining, active, keyring.StateAborted}, "1 to 2"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			all := allStates(t)
+			all.snapshot.Epochs = all.snapshot.Epochs[:len(test.states)]
+			for i, state := range test.states {
+				all.snapshot.Epochs[i].State = state
+			}
+			s := newStack(t, func(c *server.Config) { c.Keyring = all })
+			var info directoryInfo
+			decode(t, s.send(t, call{method: "GET", path: "/v1/directory"}), &info)
+			got := ""
+			if m := info.Migration; m != nil {
+				got = fmt.Sprintf("%d to %d", m.From, m.To)
+				if m.Begins != 1_000*int64(m.To) || m.Ends != m.Begins+600 {
+					t.Errorf("got %d to %d, want 10 minutes from the moment that epoch %d became active", m.Begins, m.Ends, m.To)
+				}
+			}
+			if got != test.want {
+				t.Errorf("got migration %q, want %q", got, test.want)
+			}
+		})
+	}
 }
 
 func TestDirectoryETag(t *testing.T) {
@@ -163,7 +217,7 @@ func TestEpochStates(t *testing.T) {
 				t.Fatalf("got %d %s, want 200", a.status, a.body)
 			}
 			id := uint32(test.epoch[0] - '0')
-			batch.unblind(t, states.snapshot.Epoch(id).Key.PublicKey().Bytes(), a.body)
+			batch.unblind(t, states.snapshot.Epoch(id).PublicKey.Bytes(), a.body)
 		})
 	}
 }

@@ -25,6 +25,8 @@ type Metrics struct {
 	shards    *prometheus.GaugeVec
 	warm      *prometheus.GaugeVec
 	age       *prometheus.GaugeVec
+	keyUsed   *prometheus.GaugeVec
+	keyLimit  *prometheus.GaugeVec
 }
 
 // NewMetrics returns metrics in a registry of their own.
@@ -59,11 +61,18 @@ func NewMetrics() *Metrics {
 		age: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "kith_bucket_memory_age_seconds", Help: "How long ago the store last confirmed the partition in memory that is furthest behind.",
 		}, []string{"epoch"}),
+		keyUsed: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "kith_key_evaluations", Help: "Elements evaluated under the key of an epoch, by all servers.",
+		}, []string{"epoch"}),
+		keyLimit: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "kith_key_ceiling", Help: "How many may be before the key is to be rotated.",
+		}, []string{"epoch"}),
 		corrupt: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "kith_corrupt_records_total", Help: "Stored records found malformed, counted each time they were met.",
 		}),
 	}
 	m.registry.MustRegister(m.requests, m.durations, m.elements, m.tags, m.buckets, m.memory, m.corrupt, m.shards, m.warm, m.age,
+		m.keyUsed, m.keyLimit,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -104,4 +113,18 @@ func (m *Metrics) BucketMemory(epoch uint32, s bucket.Status) {
 	m.warm.WithLabelValues(id, "all").Set(float64(s.Partitions))
 	m.warm.WithLabelValues(id, "warm").Set(float64(s.Warm))
 	m.age.WithLabelValues(id).Set(s.Age.Seconds())
+}
+
+// KeyUsage tells how much the key of an epoch has been used, and what its ceiling is.
+func (m *Metrics) KeyUsage(epoch uint32, evaluations, ceiling int64) {
+	id := strconv.FormatUint(uint64(epoch), 10)
+	m.keyUsed.WithLabelValues(id).Set(float64(evaluations))
+	m.keyLimit.WithLabelValues(id).Set(float64(ceiling))
+}
+
+// ForgetKey takes back what KeyUsage has told of an epoch, whose key is destroyed.
+func (m *Metrics) ForgetKey(epoch uint32) {
+	id := strconv.FormatUint(uint64(epoch), 10)
+	m.keyUsed.DeleteLabelValues(id)
+	m.keyLimit.DeleteLabelValues(id)
 }

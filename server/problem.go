@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/kith-project/kith/crypto"
+	"github.com/kith-project/kith/crypto/keylog"
 	"github.com/kith-project/kith/crypto/voprf"
 	"github.com/kith-project/kith/server/directory"
 	"github.com/kith-project/kith/server/keyring"
@@ -45,6 +46,9 @@ var (
 	kindTimeout       = &kind{"request-timeout", http.StatusRequestTimeout, "The request did not arrive in time.", 0}
 	kindEpochRetired  = &kind{"epoch-retired", http.StatusGone, "The epoch is not served any more: read the directory again.", 0}
 	kindTrimmed       = &kind{"changes-trimmed", http.StatusGone, "The changes since then are not kept any more: take the snapshot anew.", 0}
+	kindState         = &kind{"wrong-state", http.StatusConflict, "The epoch is not in a state from which this leads.", 0}
+	kindNotVerified   = &kind{"not-verified", http.StatusConflict, "Not all registrations are known to be in the new epoch.", 0}
+	kindNotSettled    = &kind{"not-settled", http.StatusConflict, "The registrations of the last rotation are not settled yet.", 0}
 	kindLabelMismatch = &kind{"label-mismatch", http.StatusPreconditionFailed, "Another label is registered for the number; nothing was deleted.", 0}
 	kindTooLarge      = &kind{"too-large", http.StatusRequestEntityTooLarge, "The request is larger than any valid one.", 0}
 	kindElements      = &kind{"too-many-elements", http.StatusRequestEntityTooLarge, "The request has more elements than the directory allows.", 0}
@@ -54,6 +58,8 @@ var (
 	kindNumber        = &kind{"invalid-number", http.StatusUnprocessableEntity, "The number is not a valid one in international form.", 0}
 	kindLabel         = &kind{"invalid-label", http.StatusUnprocessableEntity, "The label is longer than 47 bytes or not UTF-8.", 0}
 	kindVersion       = &kind{"invalid-version", http.StatusUnprocessableEntity, "The version is not between 1 and 2^53 - 1.", 0}
+	kindRotation      = &kind{"invalid-rotation", http.StatusUnprocessableEntity, "The rotation can not go like that.", 0}
+	kindCosignature   = &kind{"invalid-cosignature", http.StatusUnprocessableEntity, "The line is not this witness's signature of the present checkpoint.", 0}
 	kindKeyReused     = &kind{"idempotency-key-reused", http.StatusUnprocessableEntity, "The Idempotency-Key belongs to another request.", 0}
 	kindInternal      = &kind{"internal", http.StatusInternalServerError, "The server has made a mistake.", 1}
 	kindOverloaded    = &kind{"overloaded", http.StatusServiceUnavailable, "Too many requests are under way; nothing was done.", 2}
@@ -82,6 +88,16 @@ var refusals = []struct {
 	{keyring.ErrMasterKey, kindUnavailable},
 	{keyring.ErrSealed, kindUnavailable},
 	{keyring.ErrRecord, kindUnavailable},
+	{keyring.ErrNoActive, kindUnavailable},
+	{keyring.ErrNoLog, kindUnavailable},
+	{keyring.ErrChanged, kindUnavailable},
+	{keyring.ErrState, kindState},
+	{keyring.ErrNotVerified, kindNotVerified},
+	{keyring.ErrNotSettled, kindNotSettled},
+	{keyring.ErrWindow, kindRotation},
+	{keylog.ErrKey, kindCosignature},
+	{keylog.ErrSignature, kindCosignature},
+	{keylog.ErrTooLarge, kindCosignature},
 	{directory.ErrUnavailable, kindUnavailable},
 	{directory.ErrIncomplete, kindUnavailable},
 	{directory.ErrRecord, kindUnavailable},

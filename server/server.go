@@ -49,6 +49,11 @@ type Ledger interface {
 	Debit(ctx context.Context, r quota.Request) (charged bool, err error)
 }
 
+// Usage is what the server needs of package usage.
+type Usage interface {
+	Add(epoch uint32, elements int)
+}
+
 // Verifier is what the server needs of package token.
 type Verifier interface {
 	Verify(token, scope string) (account string, err error)
@@ -84,9 +89,12 @@ type Config struct {
 	Ledger    Ledger
 	Verifier  Verifier
 	Metrics   *Metrics
-	Logger    *slog.Logger // default: nothing is logged
-	Limits    Limits       // default: DefaultLimits, for each that is 0
-	Rand      io.Reader    // of proof nonces; default crypto/rand.Reader. Anything else reveals the private key.
+
+	Usage    Usage        // default: evaluations are not counted by key
+	Operator Operator     // default: the admin listener rotates no keys
+	Logger   *slog.Logger // default: nothing is logged
+	Limits   Limits       // default: DefaultLimits, for each that is 0
+	Rand     io.Reader    // of proof nonces; default crypto/rand.Reader. Anything else reveals the private key.
 
 	// LookupsPerSource is how many lookups of one address may be under way at once. 0 means DefaultLookupsPerSource, and
 	// less means no limit.
@@ -112,6 +120,9 @@ func New(config Config) *Server {
 	if config.Rand == nil {
 		config.Rand = rand.Reader
 	}
+	if config.Usage == nil {
+		config.Usage = uncounted{}
+	}
 	s := &Server{Config: config, echo: newEcho(config.Logger, config.Metrics)}
 	if config.BehindProxy {
 		s.echo.IPExtractor = echo.ExtractIPFromXFFHeader()
@@ -122,6 +133,7 @@ func New(config Config) *Server {
 	discover, register := s.require(scopeDiscover), s.require(scopeRegister)
 	v1 := s.echo.Group("/v1")
 	v1.Match(readMethods, "/directory", s.getDirectory)
+	v1.Match(readMethods, "/keylog", s.getKeyLog)
 	v1.POST("/epochs/:epoch/evaluations", s.postEvaluations, discover)
 	v1.POST("/epochs/:epoch/matches", s.postMatches, refuseCredential, limitSource)
 	v1.POST("/epochs/:epoch/buckets", s.postBuckets, refuseCredential, limitSource)
@@ -132,6 +144,11 @@ func New(config Config) *Server {
 	v1.DELETE("/registrations", s.deleteRegistration, register)
 	return s
 }
+
+// uncounted is a Usage that counts nothing.
+type uncounted struct{}
+
+func (uncounted) Add(uint32, int) {}
 
 // readMethods are the methods of a route that is read: RFC 9110, Section 9.1, wants HEAD wherever there is GET.
 var readMethods = []string{http.MethodGet, http.MethodHead}
