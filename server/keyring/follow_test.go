@@ -219,6 +219,27 @@ func TestEpochFindsWhatAnotherServerAdded(t *testing.T) {
 	}
 }
 
+// TestEpochFindsWhatWasAddedJustNow asks so soon after a read that the next is still to be waited for.
+func TestEpochFindsWhatWasAddedJustNow(t *testing.T) {
+	ctx := context.Background()
+	b := newBench(t)
+	b.now = time.Now
+	for id := uint32(2); id < 5; id++ {
+		if err := b.Reload(ctx); err != nil {
+			t.Fatal(err)
+		}
+		b.add(t, id)
+		if e, _, err := b.Epoch(ctx, id); err != nil || e.ID != id {
+			t.Errorf("got %v, %v, want epoch %d", e, err, id)
+		}
+	}
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, _, err := b.Epoch(cancelled, 5); err != ErrUnavailable {
+		t.Errorf("with a context that has ended: got %v, want ErrUnavailable", err)
+	}
+}
+
 func TestUnknownEpochsCauseFewReads(t *testing.T) {
 	ctx := context.Background()
 	b := newBench(t)

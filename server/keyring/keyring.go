@@ -70,18 +70,19 @@ func (k *Keyring) Current() (*Snapshot, error) {
 	}
 }
 
-// Epoch returns the epoch of this id and the keyring in which it was found. An id that is not known is looked up in the
-// store first, since another server may have made it a moment ago, unless the store was read within the last 100 ms; then
-// it is ErrUnknownEpoch. Other errors are those of Open and Current.
+// Epoch returns the epoch of this id and the keyring in which it was found. One that is not known or only staged is looked
+// up in the store first, since another server may have made it, or made it active, a moment ago. Only then it is
+// ErrUnknownEpoch. Such calls cause one read of the store each 100 ms, for which they wait. Other errors are those of Open
+// and Current.
 func (k *Keyring) Epoch(ctx context.Context, id uint32) (*Epoch, *Snapshot, error) {
 	snapshot, err := k.Current()
 	if err != nil {
 		return nil, nil, err
 	}
-	if e := snapshot.Epoch(id); e != nil {
+	if e := snapshot.Epoch(id); e != nil && e.State != StateStaged {
 		return e, snapshot, nil
 	}
-	if err := k.reloadSince(ctx, k.now().Add(-minReload)); err != nil {
+	if err := k.readThrough(ctx); err != nil {
 		return nil, nil, err
 	}
 	if snapshot, err = k.Current(); err != nil {
@@ -93,21 +94,42 @@ func (k *Keyring) Epoch(ctx context.Context, id uint32) (*Epoch, *Snapshot, erro
 	return nil, nil, ErrUnknownEpoch
 }
 
-// Reload reads the keyring from the store at once. It returns the errors of Open.
-func (k *Keyring) Reload(ctx context.Context) error { return k.reloadSince(ctx, k.now()) }
+// readThrough returns after a read of the keyring that began after the call. Anyone can cause it, so that the reads are
+// minReload apart. It returns ErrUnavailable when ctx ends first, and the errors of Open.
+func (k *Keyring) readThrough(ctx context.Context) error {
+	called := k.now()
+	k.loading.Lock()
+	wait := minReload - called.Sub(k.tried)
+	k.loading.Unlock()
+	if wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return ErrUnavailable
+		}
+	}
+	return k.reloadSince(ctx, called)
+}
 
-// reloadSince reads the keyring unless it was read after the time given. Calls that waited for a read of another take its
+// Reload reads the keyring from the store at once. It returns the errors of Open.
+func (k *Keyring) Reload(ctx context.Context) error {
+	return k.reloadSince(ctx, k.now().Add(1)) // a read that has begun is not one that began after this call
+}
+
+// reloadSince reads the keyring unless a read began at the time given or later. Calls that waited for a read of another take its
 // outcome, a failure too: with the store away each would otherwise wait for a timeout of its own, one after another.
 func (k *Keyring) reloadSince(ctx context.Context, since time.Time) error {
 	k.loading.Lock()
 	defer k.loading.Unlock()
 	k.mu.Lock()
-	fresh := k.current != nil && k.err == nil && k.read.After(since)
+	fresh := k.current != nil && k.err == nil && !k.read.Before(since)
 	k.mu.Unlock()
 	if fresh {
 		return nil
 	}
-	if k.result != nil && k.tried.After(since) {
+	if k.result != nil && !k.tried.Before(since) {
 		return k.result
 	}
 	// Others wait for this read, so that it does not end with the request that caused it.

@@ -80,8 +80,11 @@ func (k *Keyring) Stage(ctx context.Context, o StageOptions, partitions Partitio
 	if err := k.FinishStage(ctx, id, partitions); err != nil {
 		return nil, joined, err
 	}
-	epoch, _, err = k.Epoch(ctx, id)
-	return epoch, joined, err
+	snapshot, err := k.Current()
+	if err != nil {
+		return nil, joined, err
+	}
+	return snapshot.Epoch(id), joined, nil
 }
 
 // following returns the epoch that follows the active one.
@@ -128,9 +131,13 @@ func newEpochOf(rand io.Reader, id uint32, plan Plan, now time.Time) (*Epoch, er
 // server was killed in between. It does nothing if that was done, and returns ErrUnknownEpoch, the errors of partitions and those of Open.
 func (k *Keyring) FinishStage(ctx context.Context, id uint32, partitions Partitions) error {
 	for range edits {
-		epoch, snapshot, err := k.Epoch(ctx, id)
+		snapshot, err := k.Current()
 		if err != nil {
 			return err
+		}
+		epoch := snapshot.Epoch(id)
+		if epoch == nil {
+			return ErrUnknownEpoch
 		}
 		if epoch.State != StateStaged || epoch.Prepared {
 			return nil

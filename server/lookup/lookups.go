@@ -78,7 +78,8 @@ func New(config Config) *Lookups {
 	return &Lookups{config: config, epochs: make(map[uint32]*epoch)}
 }
 
-// Run keeps memory and snapshots of the served epochs current until ctx ends. It is called once.
+// Run keeps memory and snapshots of the epochs current that are served, or will be as soon as they are verified, until
+// ctx ends. It is called once.
 func (l *Lookups) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -94,19 +95,19 @@ func (l *Lookups) Run(ctx context.Context) {
 	}
 }
 
-// follow starts what newly served epochs need and stops what others had. While the keyring can not be read, everything
+// follow starts what epochs need that are served or soon will be, and stops what others had. While the keyring can not be read, everything
 // stays as it is: a request finds out by itself.
 func (l *Lookups) follow(ctx context.Context, running *sync.WaitGroup) {
 	current, err := l.config.Keyring.Current()
 	if err != nil {
 		return
 	}
-	served := make(map[uint32]bool)
+	warm := make(map[uint32]bool)
 	for _, k := range current.Epochs {
-		if !k.Served() {
+		if !k.Warm() {
 			continue
 		}
-		served[k.ID] = true
+		warm[k.ID] = true
 		if err := l.start(ctx, k, running); err != nil {
 			l.config.OnError(err)
 		}
@@ -115,7 +116,7 @@ func (l *Lookups) follow(ctx context.Context, running *sync.WaitGroup) {
 	defer l.mu.Unlock()
 	for id, e := range l.epochs {
 		l.config.OnStatus(id, e.view.Status())
-		if !served[id] {
+		if !warm[id] {
 			if e.stop != nil {
 				e.stop()
 			}

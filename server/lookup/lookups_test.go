@@ -28,6 +28,7 @@ type rig struct {
 	keys     *keyring.Keyring
 	registry *registry.Registry
 	lookups  *lookup.Lookups
+	store    *directory.Store
 }
 
 // newRig starts a rig whose epoch has two buckets.
@@ -40,6 +41,7 @@ func newRig(t *testing.T) *rig {
 	rdb := redis.NewClient(options)
 	t.Cleanup(func() { _ = rdb.Close() })
 	store := directory.New(rdb, directory.Config{})
+	r.store = store
 	master, err := keyring.NewMasterKey(rand.Reader)
 	must(t, err)
 	plan := keyring.Plan{Layout: directory.Layout{PartitionBits: 1, BucketBits: 1}, Slots: 16}
@@ -190,5 +192,31 @@ func TestWithoutRunTheStoreIsAsked(t *testing.T) {
 	}
 	if _, _, _, err := r.lookups.Labels(context.Background(), r.active(t), []uint32{0}); !errors.Is(err, directory.ErrUnavailable) {
 		t.Errorf("labels with the store away: got %v, want ErrUnavailable", err)
+	}
+}
+
+// TestTheNextEpochIsWarm stages an epoch and waits, before it is active, for its memory and its first snapshot, so that
+// the first lookups in it find both.
+func TestTheNextEpochIsWarm(t *testing.T) {
+	r := newRig(t)
+	r.run(t)
+	ctx := context.Background()
+	plan := keyring.Plan{Layout: directory.Layout{PartitionBits: 1, BucketBits: 1}, Slots: 16}
+	staged, _, err := r.keys.Stage(ctx, keyring.StageOptions{Plan: plan}, r.store)
+	must(t, err)
+	must(t, r.keys.MarkCopied(ctx, staged.ID))
+	store, err := r.lookups.Snapshot(staged)
+	must(t, err)
+	for {
+		if _, _, err := store.Manifest(ctx); err == nil {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	tag := r.put(t, number(1), false)
+	must(t, r.keys.MarkVerified(ctx, staged.ID))
+	must(t, r.keys.Activate(ctx, staged.ID))
+	if next := r.put(t, number(1), false); next == tag || !r.found(t, next) {
+		t.Error("a registration is not found in the next epoch, or has the same tag there")
 	}
 }
