@@ -1,6 +1,7 @@
 package keylog
 
 import (
+	"encoding/base64"
 	"errors"
 	"time"
 
@@ -120,12 +121,18 @@ func open(signed string, v *Verifier, witnesses []*Witness) (*note.Note, error) 
 	case err != nil:
 		return nil, ErrCheckpoint
 	}
+	byLog := false
 	for _, s := range n.Sigs {
-		if s.Name == v.name && s.Hash == v.KeyHash() {
-			return n, nil
+		// note.Open overlooks bits after the end of the base64.
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			return nil, ErrCheckpoint
 		}
+		byLog = byLog || s.Name == v.name && s.Hash == v.KeyHash()
 	}
-	return nil, ErrSignature
+	if !byLog {
+		return nil, ErrSignature
+	}
+	return n, nil
 }
 
 // known implements note.Verifiers. Unlike note.VerifierList it does not mind a witness that is listed twice.
