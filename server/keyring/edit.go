@@ -51,6 +51,7 @@ func (k *Keyring) change(ctx context.Context, decide func(s *Snapshot, e *edit, 
 		if err := k.Reload(ctx); err != nil {
 			return err
 		}
+		k.rollForward(ctx)
 		snapshot, err := k.Current()
 		if err != nil {
 			return err

@@ -39,6 +39,7 @@ type Keyring struct {
 	current *Snapshot
 	read    time.Time // when current was last known to be the store's
 	err     error     // why it no longer is, or nil
+	ahead   uint64    // the generation of the store, if that is an older state of current, or 0
 }
 
 // Format prints a placeholder for every verb: fmt does not ask the master key in a field that is not exported.
@@ -162,6 +163,7 @@ func (k *Keyring) Follow(ctx context.Context) {
 		case <-ticker.C:
 		}
 		k.poll(ctx)
+		k.rollForward(ctx)
 	}
 }
 
@@ -189,8 +191,12 @@ func (k *Keyring) settle(snapshot *Snapshot, started time.Time, err error) {
 	if err != nil {
 		return
 	}
-	// A lower generation is an older state of the same keyring, or another keyring, made after the store lost this one.
-	if snapshot != nil && (k.current == nil || snapshot.Generation >= k.current.Generation || !snapshot.AccountKey.Equal(k.current.AccountKey)) {
+	k.ahead = 0
+	switch {
+	case snapshot == nil:
+	case k.current != nil && k.current.AccountKey.Equal(snapshot.AccountKey) && snapshot.Generation < k.current.Generation:
+		k.ahead = snapshot.Generation // the store has lost what was changed last
+	default: // newer, or another keyring, made after the store lost this one
 		k.current = snapshot
 	}
 	if started.After(k.read) {

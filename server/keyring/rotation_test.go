@@ -3,6 +3,7 @@ package keyring_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -416,4 +417,34 @@ func TestCosignatures(t *testing.T) {
 	if err := r.AddCosignature(ctx, witness, line); err == nil {
 		t.Error("the cosignature of an earlier checkpoint was taken")
 	}
+}
+
+// TestAFailoverThatLosesChanges puts an older state of the keyring into the store, as a replica has it that was behind.
+// A server that knows more writes it back.
+func TestAFailoverThatLosesChanges(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := newRig(t)
+	r.stage(t)
+	step(t, "MarkVerified", r.MarkVerified(ctx, 2))
+	older := r.rdb.HGetAll(ctx, redisKey).Val()
+	step(t, "Activate", r.Activate(ctx, 2))
+	newer := r.rdb.HGetAll(ctx, redisKey).Val()
+
+	r.rdb.Del(ctx, redisKey)
+	r.rdb.HSet(ctx, redisKey, older)
+	step(t, "Reload", r.Reload(ctx))
+	if s, err := r.Current(); err != nil || s.Active().ID != 2 {
+		t.Errorf("after the failover: got %+v, %v, want epoch 2 active", s, err)
+	}
+	var following sync.WaitGroup
+	following.Go(func() { r.Follow(ctx) })
+	defer following.Wait()
+	defer cancel()
+	for range 1000 {
+		if maps.Equal(r.rdb.HGetAll(ctx, redisKey).Val(), newer) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("the store holds generation %d after 10 s, want %s", r.snapshot(t).Generation, newer["generation"])
 }

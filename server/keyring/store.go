@@ -57,10 +57,11 @@ type Snapshot struct {
 	// Log is the key log as it is shown to everyone.
 	Log keylog.Message
 
-	account string         // AccountKey as sealed in the store
-	next    uint32         // the lowest id that a new epoch may have, if the keyring was restored
-	master  MasterKey      // what it is sealed under
-	signer  *keylog.Signer // of Log; nil for a keyring that was made before there was a log
+	fields  map[string]string // all of it as stored
+	account string            // AccountKey as sealed in the store
+	next    uint32            // the lowest id that a new epoch may have, if the keyring was restored
+	master  MasterKey         // what it is sealed under
+	signer  *keylog.Signer    // of Log; nil for a keyring that was made before there was a log
 }
 
 // Format prints a placeholder for every verb: fmt does not ask the keys in fields that are not exported.
@@ -134,7 +135,7 @@ func readFields(ctx context.Context, rdb redis.UniversalClient) (map[string]stri
 
 // open opens the fields of a keyring.
 func open(fields map[string]string, masters []MasterKey) (*Snapshot, error) {
-	s := new(Snapshot)
+	s := &Snapshot{fields: fields}
 	var err error
 	if s.master, err = choose(masters, fields[fieldMaster]); err != nil {
 		return nil, err
