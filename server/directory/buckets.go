@@ -60,7 +60,7 @@ func (s *Store) readBuckets(ctx context.Context, layout Layout, buckets []uint32
 	partitions := make(map[uint32]struct{})
 	for i, bucket := range buckets {
 		answers[i] = pipe.HGetAll(ctx, layout.bucketKey(bucket))
-		partitions[layout.partitionOf(bucket)] = struct{}{}
+		partitions[layout.PartitionOf(bucket)] = struct{}{}
 	}
 	fences := newFenceReads(len(partitions))
 	for partition := range partitions {

@@ -58,8 +58,8 @@ func (l Layout) Buckets(partition uint32) (first, end uint64) {
 	return uint64(partition) << below, (uint64(partition) + 1) << below
 }
 
-// partitionOf returns the number of the partition that holds the bucket.
-func (l Layout) partitionOf(bucket uint32) uint32 {
+// PartitionOf returns the number of the partition that holds the bucket. The layout must be valid and have the bucket.
+func (l Layout) PartitionOf(bucket uint32) uint32 {
 	return bucket >> (l.BucketBits - l.PartitionBits)
 }
 
@@ -100,7 +100,7 @@ func (l Layout) movesKey(partition uint32) string {
 }
 
 func (l Layout) bucketKey(bucket uint32) string {
-	return string(strconv.AppendUint(append(l.keyPrefix(l.partitionOf(bucket)), 'b'), uint64(bucket), 10))
+	return string(strconv.AppendUint(append(l.keyPrefix(l.PartitionOf(bucket)), 'b'), uint64(bucket), 10))
 }
 
 // keyPrefix returns the part that all keys of a partition start with. Its braces hold epoch and partition together:

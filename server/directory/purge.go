@@ -53,7 +53,7 @@ func (s *Store) purgeBuckets(ctx context.Context, layout Layout, buckets []uint3
 		for len(args) > 0 {
 			batch := args[:min(len(args), 2*maxCallPurges)]
 			calls = append(calls, &call{
-				keys: []string{layout.metaKey(layout.partitionOf(bucket)), layout.bucketKey(bucket)}, args: batch,
+				keys: []string{layout.metaKey(layout.PartitionOf(bucket)), layout.bucketKey(bucket)}, args: batch,
 			})
 			args = args[len(batch):]
 		}
