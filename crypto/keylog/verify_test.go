@@ -139,6 +139,7 @@ func TestVerifyRefusesWhatTheLogSigned(t *testing.T) {
 		{"the zero message", keylog.Message{}, keylog.ErrCheckpoint},
 		{"too large a checkpoint", with(m.Checkpoint + strings.Repeat("x", keylog.MaxCheckpoint)), keylog.ErrTooLarge},
 		{"an entry too large", signed(t, s, long), keylog.ErrTooLarge},
+		{"an entry too large that is not in the root", keylog.Message{Entries: []string{long}, Checkpoint: m.Checkpoint}, keylog.ErrTooLarge},
 		{"an entry that is none", signed(t, s, epoch(1), "text"), keylog.ErrEntry},
 		{"an epoch twice", signed(t, s, epoch(1), epoch(1)), keylog.ErrEntry},
 		{"an epoch with two keys", signed(t, s, epoch(1), epochEntry(1, 2).String()), keylog.ErrEntry},

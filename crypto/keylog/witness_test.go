@@ -79,6 +79,36 @@ func TestCosignatureBytes(t *testing.T) {
 	}
 }
 
+// TestCosignatureTimestampsHave63Bits has a witness sign the time 2^63 seconds, and what that is with a sign.
+func TestCosignatureTimestampsHave63Bits(t *testing.T) {
+	const name = "w.example"
+	s, c := newSigner(t, origin, 1), newCosigner(t, name, 7)
+	m := grow(t, s, keylog.Message{}, epochEntry(1, 1))
+	body, _, _ := strings.Cut(m.Checkpoint, "\n\n")
+	value := seed(7)
+	private := ed25519.NewKeyFromSeed(value[:])
+	for _, test := range []struct {
+		seconds uint64
+		text    string
+		want    error
+	}{
+		{1<<63 - 1, "9223372036854775807", nil},
+		{1 << 63, "9223372036854775808", keylog.ErrSignature},
+		{1 << 63, "-9223372036854775808", keylog.ErrSignature},
+		{1e9, "1000000000", nil},
+		{1e9, "01000000000", keylog.ErrSignature},
+		{1e9, "1000000001", keylog.ErrSignature},
+	} {
+		raw := binary.BigEndian.AppendUint32(nil, c.Witness().KeyHash())
+		raw = binary.BigEndian.AppendUint64(raw, test.seconds)
+		raw = append(raw, ed25519.Sign(private, []byte("cosignature/v1\ntime "+test.text+"\n"+body+"\n"))...)
+		line := "— " + name + " " + base64.StdEncoding.EncodeToString(raw)
+		if _, err := keylog.AddCosignature(m.Checkpoint, line, c.Witness()); err != test.want {
+			t.Errorf("timestamp %d signed as %q: got %v, want %v", test.seconds, test.text, err, test.want)
+		}
+	}
+}
+
 // TestCosignatureOfAPublicWitness checks what others have made: see testdata/README.md.
 func TestCosignatureOfAPublicWitness(t *testing.T) {
 	checkpoint, err := os.ReadFile("testdata/cosigned-checkpoint.txt")
