@@ -36,6 +36,27 @@ type book struct {
 	index      map[string]int // number: its place in candidates
 }
 
+// known returns what of the book is known in an epoch.
+func (b *book) known(e *epochState) *book {
+	part := *b
+	part.candidates = slices.DeleteFunc(slices.Clone(b.candidates), func(c candidate) bool {
+		_, known := e.known[c.number]
+		return !known
+	})
+	return &part
+}
+
+// unknown counts the numbers, in their primary form, of which no form is known in an epoch.
+func (b *book) unknown(e *epochState) int {
+	n := 0
+	for _, forms := range b.primary {
+		if !slices.ContainsFunc(forms, func(form string) bool { _, known := e.known[form]; return known }) {
+			n++
+		}
+	}
+	return n
+}
+
 // numbers returns the numbers of all candidates, in their order.
 func (b *book) numbers() []string {
 	numbers := make([]string, len(b.candidates))

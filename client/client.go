@@ -10,7 +10,8 @@ import (
 // Client syncs address books with one server. It may be used concurrently: Syncs wait for each other.
 type Client struct {
 	options Options
-	metered *http.Client // directory and evaluations
+	keyLog  *keyLogCheck // nil if there is none
+	metered *http.Client // directory, key log and evaluations
 	lookups *http.Client // lookups, which must not be linked to the former
 	// closeIdle ends the idle connections of transports that this client has made for itself, so that the lookups of
 	// two Syncs do not share one.
@@ -27,7 +28,11 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{options: o, retry: defaultRetryPolicy(o.MaxWait), now: time.Now, busy: make(chan struct{}, 1)}
+	keyLog, err := o.KeyLog.parse()
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{options: o, keyLog: keyLog, retry: defaultRetryPolicy(o.MaxWait), now: time.Now, busy: make(chan struct{}, 1)}
 	c.metered, c.lookups, c.closeIdle = newHTTPClients(o)
 	return c, nil
 }
@@ -39,7 +44,7 @@ func New(o Options) (*Client, error) {
 //
 //   - that of ctx, and network errors, after all tries: call Sync again;
 //   - *ProblemError, an answer that was an error. With a RetryAfter above Options.MaxWait: call Sync again then;
-//   - ErrKeyChanged, ErrProof: the server can not be trusted as it is, and learned nothing that it could use;
+//   - ErrKeyChanged, ErrKeyLog, ErrProof: the server can not be trusted as it is, and learned nothing that it could use;
 //   - ErrAnswer, ErrNoEpoch, ErrMode, *IncompatibleError: this is not a server for this client;
 //   - ErrBudget: no mode that Options.MinPrivacy allows can work with so small an Options.Budget;
 //   - ErrState, ErrStateInUse, and the errors of the state store, the cache, the token source and the address book.
@@ -53,19 +58,21 @@ func (c *Client) Sync(ctx context.Context, addressBook AddressBook) (*Result, er
 	}
 	defer unlock()
 	defer c.closeIdle()
-	r := &run{Client: c}
+	r := &run{Client: c, over: make(map[uint32]string)}
 	if r.state, err = loadState(ctx, c.options.State, c.options.Server); err != nil {
 		return nil, err
 	}
 	if c.refresh.Swap(false) {
 		r.state.expireLabels()
 	}
-	if r.book, err = readBook(ctx, addressBook, c.options.Region, c.options.Progress); err != nil {
+	if r.whole, err = readBook(ctx, addressBook, c.options.Region, c.options.Progress); err != nil {
 		return nil, err
 	}
 	result, err := r.discover(ctx)
-	if epochOver(err) {
-		// It ended between the directory and the request; what the server says now is worth one more try.
+	if _, over := epochOver(err); over {
+		// It ended between the directory and the request; what the server says now is worth one more try. Over a connection
+		// of its own: on one, the lookups of two epochs would be known to be of one device.
+		c.closeIdle()
 		result, err = r.discover(ctx)
 	}
 	return result, err

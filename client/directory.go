@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/crypto/voprf"
@@ -17,22 +18,25 @@ const maxDirectory = 1 << 20
 
 // The states of epochs that this client has to tell apart.
 const (
-	epochActive  = "active"
-	epochRetired = "retired"
-	epochAborted = "aborted"
+	epochActive   = "active"
+	epochDraining = "draining"
+	epochRetired  = "retired"
+	epochAborted  = "aborted"
 )
 
 // directory is what the server says of itself.
 type directory struct {
 	active      directoryEpoch
-	publicKey   *voprf.PublicKey // of the active epoch
+	publicKey   *voprf.PublicKey // of the epoch that is used, which at first is the active one
+	figures     Figures          // of the epoch that is used
 	epochs      []directoryEpoch
+	migration   *migration // nil unless devices are to move to the active epoch within a window
+	time        time.Time  // when it was answered, by the server's clock if it tells it
 	modes       []Mode
-	maxElements int     // in one evaluation request, at most voprf.MaxBatch
-	maxTags     int     // in one exact lookup; 0 if the server does not say
-	maxPrefixes int     // in one lookup by bucket; 0 if the server does not say
-	maxLabels   int     // prefixes in one lookup by bucket with labels; 0 if the server does not say
-	figures     Figures // of the active epoch
+	maxElements int // in one evaluation request, at most voprf.MaxBatch
+	maxTags     int // in one exact lookup; 0 if the server does not say
+	maxPrefixes int // in one lookup by bucket; 0 if the server does not say
+	maxLabels   int // prefixes in one lookup by bucket with labels; 0 if the server does not say
 }
 
 type directoryEpoch struct {
@@ -65,24 +69,43 @@ type directoryMessage struct {
 		MaxPrefixes      int `json:"max_prefixes"`
 		MaxLabelPrefixes int `json:"max_label_prefixes"`
 	} `json:"limits"`
-	Modes []Mode `json:"modes"`
+	Modes     []Mode     `json:"modes"`
+	Migration *migration `json:"migration"`
 }
 
 // fetchDirectory asks for the directory. It goes without the token, over the metered connection. Errors are those of
 // call and of decodeDirectory.
 func (c *Client) fetchDirectory(ctx context.Context) (*directory, error) {
+	answered := time.Time{}
 	body, err := c.call(ctx, request{
 		name:   "directory",
 		via:    c.metered,
 		method: http.MethodGet,
 		path:   "/v1/directory",
 		accept: typeJSON,
-		limit:  maxDirectory,
+		measure: func(h http.Header) (int, error) {
+			answered = c.serverTime(h)
+			return maxDirectory, nil
+		},
 	})
 	if err != nil {
 		return nil, err
 	}
-	return decodeDirectory(body)
+	d, err := decodeDirectory(body)
+	if err != nil {
+		return nil, err
+	}
+	d.time = answered
+	return d, nil
+}
+
+// serverTime is the time in the header of an answer, which all devices agree on, or else that of this device. Browsers hide
+// the header from other origins.
+func (c *Client) serverTime(h http.Header) time.Time {
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		return date
+	}
+	return c.now()
 }
 
 // decodeDirectory returns ErrAnswer for what is no directory, *IncompatibleError for another protocol, and ErrNoEpoch.
@@ -103,6 +126,7 @@ func decodeDirectory(body []byte) (*directory, error) {
 		maxTags:     m.Limits.MaxTags,
 		maxPrefixes: m.Limits.MaxPrefixes,
 		maxLabels:   m.Limits.MaxLabelPrefixes,
+		migration:   m.Migration,
 	}
 	for _, e := range m.Epochs {
 		epoch := directoryEpoch{id: e.ID, state: e.State}
@@ -110,7 +134,13 @@ func decodeDirectory(body []byte) (*directory, error) {
 		if !decodeExactly(epoch.key[:], e.PublicKey) {
 			return nil, fmt.Errorf("%w: public key of a wrong length", ErrAnswer)
 		}
+		if slices.ContainsFunc(d.epochs, func(other directoryEpoch) bool { return other.id == e.ID }) {
+			return nil, fmt.Errorf("%w: directory with an epoch twice", ErrAnswer)
+		}
 		d.epochs = append(d.epochs, epoch)
+	}
+	if m.Migration != nil && !m.Migration.valid() {
+		return nil, fmt.Errorf("%w: directory with a migration that contradicts itself", ErrAnswer)
 	}
 	return d, d.findActive()
 }
@@ -128,7 +158,7 @@ func (m *directoryMessage) compatible() error {
 	}
 }
 
-// findActive sets the active epoch, of which there must be exactly one.
+// findActive sets the active epoch, of which there must be exactly one, and uses it.
 func (d *directory) findActive() error {
 	at := slices.IndexFunc(d.epochs, directoryEpoch.isActive)
 	if at < 0 {
@@ -138,11 +168,16 @@ func (d *directory) findActive() error {
 		return fmt.Errorf("%w: two active epochs", ErrAnswer)
 	}
 	d.active = d.epochs[at]
-	d.figures = d.active.figures
-	var err error
-	if d.publicKey, err = voprf.UnmarshalPublicKey(d.active.key[:]); err != nil {
+	return d.use(d.active)
+}
+
+// use makes the key and the figures of an epoch those of d. It returns ErrAnswer if the key is none.
+func (d *directory) use(e directoryEpoch) error {
+	key, err := voprf.UnmarshalPublicKey(e.key[:])
+	if err != nil {
 		return fmt.Errorf("%w: public key: %w", ErrAnswer, err)
 	}
+	d.publicKey, d.figures = key, e.figures
 	return nil
 }
 
@@ -170,6 +205,18 @@ func (d *directory) check(m Mode) error {
 }
 
 func (e directoryEpoch) isActive() bool { return e.state == epochActive }
+
+// isServed reports whether the epoch answers evaluations and lookups.
+func (e directoryEpoch) isServed() bool { return e.isActive() || e.state == epochDraining }
+
+// draining returns the epoch of that id if the directory lists it as draining.
+func (d *directory) draining(id uint32) (directoryEpoch, bool) {
+	at := slices.IndexFunc(d.epochs, func(e directoryEpoch) bool { return e.id == id && e.state == epochDraining })
+	if at < 0 {
+		return directoryEpoch{}, false
+	}
+	return d.epochs[at], true
+}
 
 // inUse reports whether the directory lists the epoch as one that may still be asked, now or later.
 func (d *directory) inUse(id uint32) bool {

@@ -23,6 +23,13 @@ var (
 	// ErrKeyChanged means that the server names another public key for an epoch than it did before, or than is pinned.
 	// It may be trying to tell users apart by their keys. Nothing derived from the address book was sent to it.
 	ErrKeyChanged = errors.New("client: public key of the epoch changed")
+	// ErrKeyLog means a key log that can not be trusted; it wraps the reason: keylog.ErrFork, ErrRollback, ErrSignature,
+	// ErrQuorum and the others of crypto/keylog, or ErrKeyNotLogged. Nothing derived from the address book was sent, and what was
+	// remembered of the log stays as it was.
+	ErrKeyLog = errors.New("client: key log refused")
+	// ErrKeyNotLogged means that the server shows an epoch whose public key is not in its key log, or another there, or one
+	// that was given up. It wraps ErrKeyLog.
+	ErrKeyNotLogged = fmt.Errorf("%w: public key of an epoch is not in it", ErrKeyLog)
 	// ErrProof means evaluated elements that were not made with the epoch's private key. It wraps voprf.ErrProof.
 	ErrProof = fmt.Errorf("client: evaluation refused: %w", voprf.ErrProof)
 	// ErrAnswer means an answer that a Kith server does not give: a wrong length or type, tags that were not asked for,

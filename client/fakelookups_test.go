@@ -51,19 +51,21 @@ type fakeShard struct {
 	Bytes int    `json:"bytes"`
 }
 
-// join registers a number in the active epoch, leave ends its registration, both with an entry in the feed.
+// join registers a number in all epochs, leave ends its registration, both with an entry in the feeds.
 func (s *fakeServer) join(number, label string) {
-	e := s.epochs[len(s.epochs)-1]
-	tag, sealed := s.seal(e, number, label)
-	e.labels[tag] = sealed
-	e.changes = append(e.changes, filter.AppendChange(nil, filter.Change{Prefix: filter.Prefix(tag), Visible: true}))
+	for _, e := range s.epochs {
+		tag, sealed := s.seal(e, number, label)
+		e.labels[tag] = sealed
+		e.changes = append(e.changes, filter.AppendChange(nil, filter.Change{Prefix: filter.Prefix(tag), Visible: true}))
+	}
 }
 
 func (s *fakeServer) leave(number string) {
-	e := s.epochs[len(s.epochs)-1]
-	tag, _ := s.seal(e, number, "")
-	delete(e.labels, tag)
-	e.changes = append(e.changes, filter.AppendChange(nil, filter.Change{Prefix: filter.Prefix(tag)}))
+	for _, e := range s.epochs {
+		tag, _ := s.seal(e, number, "")
+		delete(e.labels, tag)
+		e.changes = append(e.changes, filter.AppendChange(nil, filter.Change{Prefix: filter.Prefix(tag)}))
+	}
 }
 
 // publish makes a snapshot of the epoch as it is.
@@ -78,7 +80,11 @@ func (s *fakeServer) publish(e *fakeEpoch) {
 		keys[tag.Prefix(fakeShardBits)] = append(keys[tag.Prefix(fakeShardBits)], filter.Key(tag))
 	}
 	for _, tag := range e.wrong {
-		keys[tag.Prefix(fakeShardBits)] = append(keys[tag.Prefix(fakeShardBits)], filter.Key(tag))
+		shard := tag.Prefix(fakeShardBits)
+		keys[shard] = append(keys[shard], filter.Key(tag))
+		if _, registered := e.labels[tag]; registered {
+			keys[shard] = append(keys[shard], ^filter.Key(tag)) // a filter changes when somebody joins
+		}
 	}
 	for i := range keys {
 		f, err := filter.Build(keys[i])

@@ -13,8 +13,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/kith-project/kith/crypto"
+	"github.com/kith-project/kith/crypto/keylog"
 	"github.com/kith-project/kith/crypto/voprf"
 	"github.com/kith-project/kith/normalize"
 )
@@ -37,6 +39,12 @@ type fakeServer struct {
 	maxAge         int64 // of a snapshot, in seconds
 	claimed        int64 // length of the snapshot in the directory, if it is another than the manifest says
 	epochs         []*fakeEpoch
+	migration      map[string]any // of the directory, or nil
+	date           time.Time      // in the header of the directory, unless it is zero
+	log            keylog.Message // the key log, if it has entries
+	limited        bool           // by quota
+	quota          int            // how many elements may be charged yet
+	loseAnswer     bool           // to the next evaluation: it is charged, and answered by a problem
 
 	// fault, if set, sees each request first, and returns true if it has answered it.
 	fault func(w http.ResponseWriter, r *http.Request) bool
@@ -53,10 +61,11 @@ type fakeServer struct {
 }
 
 type fakeEpoch struct {
-	id     uint32
-	state  string
-	key    *voprf.PrivateKey
-	labels map[crypto.Tag]crypto.SealedLabel
+	id      uint32
+	state   string
+	key     *voprf.PrivateKey
+	labels  map[crypto.Tag]crypto.SealedLabel
+	charged int // elements that were paid for in this epoch
 	fakeLookups
 }
 
@@ -137,6 +146,8 @@ func (s *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var route string
 	if _, path, _ := strings.Cut(r.URL.Path, "/v1/"); path == "directory" {
 		s.serveDirectory(w)
+	} else if path == "keylog" && len(s.log.Entries) > 0 {
+		s.serveKeyLog(w)
 	} else if _, err := fmt.Sscanf(path, "epochs/%d/%s", &id, &route); err != nil {
 		problem(w, http.StatusNotFound, "not-found", "")
 	} else if e := s.epoch(id); e == nil {
@@ -175,6 +186,9 @@ func (s *fakeServer) answer(w http.ResponseWriter, path, mediaType string, body 
 func (s *fakeServer) serveDirectory(w http.ResponseWriter) {
 	var epochs []map[string]any
 	for _, e := range s.epochs {
+		if e.state == "retired" {
+			continue
+		}
 		key := base64.RawURLEncoding.EncodeToString(e.key.PublicKey().Bytes())
 		epochs = append(epochs, map[string]any{"id": e.id, "state": e.state, "public_key": key, "bucket_bits": fakeBits,
 			"slots": s.slots, "tag_bytes": fakeTagBytes, "snapshot": map[string]any{
@@ -184,10 +198,19 @@ func (s *fakeServer) serveDirectory(w http.ResponseWriter) {
 		"suite": s.suite, "mode": voprf.Mode, "profile": s.profile, "epochs": epochs, "modes": s.modes,
 		"limits": map[string]any{"max_elements": s.maxElements, "max_tags": s.maxTags,
 			"max_prefixes": s.maxPrefixes, "max_label_prefixes": s.maxLabels},
-		"future": map[string]any{"member": true},
+		"future": map[string]any{"member": true}, "migration": s.migration,
 	})
 	s.must(err)
+	if !s.date.IsZero() {
+		w.Header().Set("Date", s.date.Format(http.TimeFormat))
+	}
 	s.answer(w, "/v1/directory", "application/json; charset=utf-8", body)
+}
+
+func (s *fakeServer) serveKeyLog(w http.ResponseWriter) {
+	body, err := json.Marshal(s.log)
+	s.must(err)
+	s.answer(w, "/v1/keylog", "application/json", body)
 }
 
 func (s *fakeServer) serveEvaluations(w http.ResponseWriter, r *http.Request, e *fakeEpoch, body []byte) {
@@ -202,14 +225,22 @@ func (s *fakeServer) serveEvaluations(w http.ResponseWriter, r *http.Request, e 
 		problem(w, http.StatusUnprocessableEntity, "idempotency-key-reused", "")
 	case known:
 		s.answer(w, r.URL.Path, "application/octet-stream", before.answer)
+	case s.limited && len(body)/voprf.ElementSize > s.quota:
+		problem(w, http.StatusTooManyRequests, "rate-limited", "3600")
 	default:
 		evaluated, proof, err := e.key.BlindEvaluate(rand.Reader, body)
 		if err != nil {
 			problem(w, http.StatusBadRequest, "invalid-element", "")
 			return
 		}
-		s.charged += len(body) / voprf.ElementSize
+		n := len(body) / voprf.ElementSize
+		s.charged, e.charged, s.quota = s.charged+n, e.charged+n, s.quota-n
 		s.answers[key] = fakeAnswer{body, append(evaluated, proof[:]...)}
+		if s.loseAnswer {
+			s.loseAnswer = false
+			problem(w, http.StatusForbidden, "forbidden", "")
+			return
+		}
 		s.answer(w, r.URL.Path, "application/octet-stream", s.answers[key].answer)
 	}
 }

@@ -110,7 +110,7 @@ func TestFileStateFails(t *testing.T) {
 // TestStateIsNotOverwritten: what this client can not read may be of use to another version of it.
 func TestStateIsNotOverwritten(t *testing.T) {
 	for name, data := range map[string]string{
-		"corrupt": "{", "newer": `{"version":2,"things":[]}`, "another server's": `{"version":1,"server":"https://x","epochs":[]}`,
+		"corrupt": "{", "newer": `{"version":3,"things":[]}`, "another server's": `{"version":1,"server":"https://x","epochs":[]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newFakeServer(t, nil)

@@ -22,6 +22,7 @@ type interrupter struct {
 	client.StateStore
 	cache  client.Cache
 	server *fakeServer
+	keyLog client.KeyLog
 	way    string
 	seed   byte // of the next Sync
 	cancel context.CancelFunc
@@ -114,7 +115,7 @@ func (i *interrupter) syncBook(
 		}
 	}()
 	o := testOptions(i.server)
-	o.State, o.HTTP, o.Cache, o.Mode = i, i, i, m
+	o.State, o.HTTP, o.Cache, o.Mode, o.KeyLog = i, i, i, m, i.keyLog
 	i.seed++
 	o.Rand = seededRand(i.seed)
 	c := newClient(t, o)

@@ -155,11 +155,14 @@ func (r *run) collect(hits map[string]basis, records map[string]labelRecord, res
 		b, hit := hits[c.number]
 		record, known := records[c.number]
 		switch {
-		case !hit:
+		case !hit && (!record.confirmed || !r.unanswered(c.number)):
 		case r.labelPolicy() == LabelsNone:
 			result.Matches = append(result.Matches, c.match(""))
 		case record.confirmed:
 			result.Matches = append(result.Matches, c.match(record.text))
+			if record.at == 0 { // of the epoch before, or to be refreshed: it may be another's by now
+				waiting[c.number] = true
+			}
 		case known && record.basis == b:
 			result.Unconfirmed++
 		default:
@@ -176,13 +179,18 @@ func (r *run) collect(hits map[string]basis, records map[string]labelRecord, res
 	}
 }
 
+// unanswered reports whether a number was not looked up, so that what was found earlier still holds.
+func (r *run) unanswered(number string) bool {
+	_, answered := r.epoch.buckets.found[number]
+	return r.choice.mode == ModeBucket && !answered
+}
+
 // waits reports whether the lookup of a number waits for the budget.
 func (r *run) waits(number string, queued map[uint32]bool) bool {
 	if r.choice.wait || r.newsWait {
 		return true
 	}
-	_, answered := r.epoch.buckets.found[number]
-	return r.choice.mode == ModeBucket && (!answered || queued[r.prefix(number)])
+	return r.unanswered(number) || r.choice.mode == ModeBucket && queued[r.prefix(number)]
 }
 
 // waitingCost is what the things that wait take, or a whole day's budget where that is not known.

@@ -102,10 +102,12 @@ func TestLookupsAreForgotten(t *testing.T) {
 	if s.useBits(e, 13); len(e.buckets.asked)+len(e.labels.known)+len(e.labels.queue) != 0 || !s.dirty {
 		t.Errorf("another length: got %+v", e)
 	}
-	s = testLookupState(t)
-	s.forget(5, func(uint32) bool { return true })
-	if e := s.epoch(4); e.buckets.stored() != nil || e.labels.stored() != nil || len(e.known) != 2 {
-		t.Errorf("a later epoch: got %+v", e)
+	for _, inUse := range []bool{true, false} {
+		s = testLookupState(t)
+		s.forget(5, func(uint32) bool { return inUse })
+		if e := s.epoch(4); (e.buckets.stored() != nil) != inUse || (e.labels.stored() != nil) != inUse || e.hasResults() != inUse {
+			t.Errorf("a later epoch, in use %v: got %+v", inUse, e)
+		}
 	}
 }
 

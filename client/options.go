@@ -73,6 +73,9 @@ type Options struct {
 	// in the state. A pin is for tests and for servers that never rotate their key: after a rotation every Sync returns
 	// ErrKeyChanged.
 	PublicKey []byte
+	// KeyLog says which log of public keys the server must keep to. Apps for users should set it: a remembered key shows that
+	// it has not changed, not that it is the key that others are given.
+	KeyLog KeyLog
 
 	// Progress, if set, is called from the goroutine of Sync. It must not call Sync.
 	Progress func(Progress)

@@ -25,6 +25,8 @@ type Result struct {
 	Next time.Time
 	// Epoch is the epoch in which it was made.
 	Epoch uint32
+	// Moving is set if the server has a new epoch and this device could not move there completely: see Moving.
+	Moving *Moving
 	// Contacts counts the contacts that were read; broken cards are not counted.
 	Contacts int
 	// Numbers counts the different numbers among them, in their primary form.
@@ -41,6 +43,19 @@ type Result struct {
 	// lookup, those who left between lookup and label, or a server that makes up matches. They are counted in each Sync
 	// and asked for again when something changes.
 	Unconfirmed int
+}
+
+// Moving says that the move to a new epoch waits, most often for quota, and that the Result is from the epoch before, with
+// all that is known there. What was evaluated in the new epoch is kept, and the next Sync goes on.
+type Moving struct {
+	From, To uint32
+	// Left counts the elements that are still to be evaluated in the new epoch.
+	Left int
+	// New counts the numbers, in their primary form, that are not known in the epoch before. They are not looked up until
+	// the move goes on.
+	New int
+	// Next is when Sync should be called for that; zero if the server did not say.
+	Next time.Time
 }
 
 // Match is a number of the address book that is registered.

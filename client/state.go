@@ -15,8 +15,10 @@ const idempotencyKeySize = 16
 // state is what a Sync remembers for the next one. It is owned by one Sync at a time.
 type state struct {
 	server string        // the base URL of the server that it belongs to
+	home   uint32        // the epoch in which lookups are made; 0 if that is not decided
 	epochs []*epochState // in the order in which they were first seen, each id once
 	spent  ledger        // what lookups cost
+	log    *seenLog      // nil if no key log was verified so far
 	dirty  bool          // differs from what is stored
 }
 
@@ -25,6 +27,7 @@ type state struct {
 type epochState struct {
 	id        uint32
 	publicKey [voprf.ElementSize]byte
+	lot       lot                               // when to move to this epoch, if that was drawn
 	known     map[string]voprf.UnblindedElement // number: N, paid for
 	pending   []*batch                          // sent, or about to be sent, and not answered yet; oldest first
 	buckets   bucketState
@@ -48,42 +51,54 @@ func (s *state) epoch(id uint32) *epochState {
 	return nil
 }
 
-// remember returns the state of an epoch, which is added if it is new.
-func (s *state) remember(id uint32, publicKey *voprf.PublicKey) *epochState {
+// remember returns the state of an epoch, which is added, with its public key, if it is new.
+func (s *state) remember(id uint32, publicKey [voprf.ElementSize]byte) *epochState {
 	if e := s.epoch(id); e != nil {
 		return e
 	}
-	e := &epochState{id: id, known: make(map[string]voprf.UnblindedElement), labels: newLabelState()}
-	copy(e.publicKey[:], publicKey.Bytes())
+	e := &epochState{id: id, publicKey: publicKey, known: make(map[string]voprf.UnblindedElement), labels: newLabelState()}
 	s.epochs = append(s.epochs, e)
 	s.dirty = true
 	return e
 }
 
-// forget drops what is useless once active is the active epoch. Results of an epoch go when the directory no longer
-// lists it as in use; requests that are pending in an older epoch, and what lookups found there, go at once.
+// moveTo makes e the epoch in which lookups are made. Of what was found in the one before, matches are shown until their
+// numbers are looked up in e, which a budget can spread over days; all their labels are due, as in a first Sync: whose
+// number it is may have changed in between.
+func (s *state) moveTo(e *epochState) {
+	if s.home == e.id {
+		return
+	}
+	if from := s.epoch(s.home); from != nil {
+		for number, record := range from.labels.known {
+			if _, known := e.labels.known[number]; !known && record.confirmed {
+				e.labels.known[number] = labelRecord{text: record.text, confirmed: true}
+			}
+		}
+	}
+	s.home = e.id
+	s.dirty = true
+}
+
+// forget drops what is useless once active is the active epoch: of an older epoch that is not in use any more all but the
+// public key. While it is in use it keeps its results, and the requests that are pending in it, which may be paid for.
 // Epochs newer than the active one are left alone: this answer may come from a server that has not heard of them.
 func (s *state) forget(active uint32, inUse func(uint32) bool) {
 	for _, e := range s.epochs {
-		if e.id >= active {
+		if e.id >= active || inUse(e.id) {
 			continue
 		}
-		s.dropPending(e)
-		s.dropLookups(e)
-		if len(e.known) > 0 && !inUse(e.id) {
+		if e.hasResults() || e.lot != 0 {
 			clear(e.known)
+			e.pending, e.lot = nil, 0
 			s.dirty = true
 		}
+		s.dropLookups(e)
 	}
 }
 
-// dropPending forgets the requests of an epoch that are not answered.
-func (s *state) dropPending(e *epochState) {
-	if len(e.pending) > 0 {
-		e.pending = nil
-		s.dirty = true
-	}
-}
+// hasResults reports whether something was paid for in the epoch, or may have been.
+func (e *epochState) hasResults() bool { return len(e.known)+len(e.pending) > 0 }
 
 // dropLookups forgets what was looked up in an epoch.
 func (s *state) dropLookups(e *epochState) {

@@ -7,12 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
+	"github.com/kith-project/kith/crypto/keylog"
 	"github.com/kith-project/kith/crypto/voprf"
 )
 
-// stateVersion is the version of the stored form. Another one is refused, never rewritten.
-const stateVersion = 1
+// stateVersion is the version of the stored form that is written. Those from oldestVersion on are read; another one is
+// refused, never rewritten.
+const (
+	stateVersion  = 2
+	oldestVersion = 1
+)
 
 var base64url = base64.RawURLEncoding.Strict()
 
@@ -22,13 +28,21 @@ type (
 	storedState struct {
 		Version int              `json:"version"`
 		Server  string           `json:"server"`
+		Home    uint32           `json:"home,omitempty"` // since version 2
 		Epochs  []storedEpoch    `json:"epochs"`
 		Spent   []storedSpending `json:"spent,omitempty"`
+		KeyLog  *storedKeyLog    `json:"key_log,omitempty"` // since version 2
+	}
+	storedKeyLog struct {
+		VerifierKey string `json:"verifier_key"`
+		Quorum      int    `json:"quorum,omitempty"`
+		Checkpoint  string `json:"checkpoint"` // its body, without signatures
 	}
 	storedEpoch struct {
 		ID        uint32            `json:"id"`
-		PublicKey string            `json:"public_key"` // 32 bytes
-		Numbers   map[string]string `json:"numbers"`    // E.164: N, 32 bytes
+		PublicKey string            `json:"public_key"`    // 32 bytes
+		Lot       uint32            `json:"lot,omitempty"` // since version 2: units of 2^-32 of a migration window
+		Numbers   map[string]string `json:"numbers"`       // E.164: N, 32 bytes
 		Pending   []storedBatch     `json:"pending,omitempty"`
 		Buckets   *storedBuckets    `json:"buckets,omitempty"`
 		Labels    *storedLabels     `json:"labels,omitempty"`
@@ -42,7 +56,10 @@ type (
 
 // encode returns the stored form. Equal states give equal bytes.
 func (s *state) encode() ([]byte, error) {
-	stored := storedState{Version: stateVersion, Server: s.server, Epochs: make([]storedEpoch, 0, len(s.epochs)), Spent: s.spent.stored()}
+	stored := storedState{
+		Version: stateVersion, Server: s.server, Home: s.home, Epochs: make([]storedEpoch, 0, len(s.epochs)), Spent: s.spent.stored(),
+		KeyLog: s.log.stored(),
+	}
 	for _, e := range s.epochs {
 		stored.Epochs = append(stored.Epochs, e.stored())
 	}
@@ -54,7 +71,7 @@ func (s *state) encode() ([]byte, error) {
 }
 
 func (e *epochState) stored() storedEpoch {
-	stored := storedEpoch{ID: e.id, PublicKey: base64url.EncodeToString(e.publicKey[:])}
+	stored := storedEpoch{ID: e.id, PublicKey: base64url.EncodeToString(e.publicKey[:]), Lot: uint32(e.lot)}
 	stored.Numbers = make(map[string]string, len(e.known))
 	for number, n := range e.known {
 		stored.Numbers[number] = base64url.EncodeToString(n.Value[:])
@@ -70,8 +87,8 @@ func (e *epochState) stored() storedEpoch {
 	return stored
 }
 
-// decodeState reads the stored form. It returns ErrState, with a text that has nothing of the state in it, for anything
-// that encode does not write.
+// decodeState reads the stored form, of this version or an earlier one. It returns ErrState, with a text that has nothing of
+// the state in it, for anything that encode does not write or did not write in that version.
 func decodeState(data []byte) (*state, error) {
 	// The version first: a newer form may differ in everything else.
 	var head struct {
@@ -80,8 +97,8 @@ func decodeState(data []byte) (*state, error) {
 	if json.Unmarshal(data, &head) != nil {
 		return nil, fmt.Errorf("%w: not a JSON object", ErrState)
 	}
-	if head.Version != stateVersion {
-		return nil, fmt.Errorf("%w: version %d, and this client knows %d", ErrState, head.Version, stateVersion)
+	if head.Version < oldestVersion || head.Version > stateVersion {
+		return nil, fmt.Errorf("%w: version %d, and this client knows %d to %d", ErrState, head.Version, oldestVersion, stateVersion)
 	}
 	var stored storedState
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -89,9 +106,15 @@ func decodeState(data []byte) (*state, error) {
 	if d.Decode(&stored) != nil || !atEnd(d) {
 		return nil, fmt.Errorf("%w: members of a wrong form", ErrState)
 	}
-	s := &state{server: stored.Server}
+	if stored.Version == 1 && stored.hasNews() {
+		return nil, fmt.Errorf("%w: members of a later version", ErrState)
+	}
+	s := &state{server: stored.Server, home: stored.Home}
 	var err error
 	if s.spent, err = decodeLedger(stored.Spent); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrState, err)
+	}
+	if s.log, err = stored.KeyLog.decode(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrState, err)
 	}
 	for i := range stored.Epochs {
@@ -104,7 +127,15 @@ func decodeState(data []byte) (*state, error) {
 		}
 		s.epochs = append(s.epochs, e)
 	}
+	if s.home != 0 && s.epoch(s.home) == nil {
+		return nil, fmt.Errorf("%w: an epoch is missing", ErrState)
+	}
 	return s, nil
+}
+
+// hasNews reports whether there are members that version 1 did not have.
+func (stored *storedState) hasNews() bool {
+	return stored.Home != 0 || stored.KeyLog != nil || slices.ContainsFunc(stored.Epochs, func(e storedEpoch) bool { return e.Lot != 0 })
 }
 
 func atEnd(d *json.Decoder) bool {
@@ -113,7 +144,7 @@ func atEnd(d *json.Decoder) bool {
 }
 
 func (stored *storedEpoch) decode() (*epochState, error) {
-	e := &epochState{id: stored.ID, known: make(map[string]voprf.UnblindedElement, len(stored.Numbers))}
+	e := &epochState{id: stored.ID, lot: lot(stored.Lot), known: make(map[string]voprf.UnblindedElement, len(stored.Numbers))}
 	if !decodeExactly(e.publicKey[:], stored.PublicKey) {
 		return nil, errors.New("a public key of a wrong form")
 	}
@@ -140,6 +171,28 @@ func (stored *storedEpoch) decode() (*epochState, error) {
 	}
 	e.labels, err = stored.Labels.decode()
 	return e, err
+}
+
+func (l *seenLog) stored() *storedKeyLog {
+	if l == nil {
+		return nil
+	}
+	return &storedKeyLog{l.verifier, l.quorum, l.checkpoint.Text()}
+}
+
+func (stored *storedKeyLog) decode() (*seenLog, error) {
+	if stored == nil {
+		return nil, nil
+	}
+	checkpoint, err := keylog.ParseCheckpoint(stored.Checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	v, err := keylog.ParseVerifierKey(stored.VerifierKey)
+	if err != nil || v.Name() != checkpoint.Origin || stored.Quorum < 0 {
+		return nil, errors.New("a key log of a wrong form")
+	}
+	return &seenLog{stored.VerifierKey, stored.Quorum, checkpoint}, nil
 }
 
 func (stored *storedBatch) decode() (*batch, error) {

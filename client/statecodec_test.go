@@ -3,9 +3,12 @@ package client
 import (
 	"bytes"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/kith-project/kith/crypto/keylog"
+	"github.com/kith-project/kith/crypto/secret"
 	"github.com/kith-project/kith/crypto/voprf"
 )
 
@@ -14,7 +17,7 @@ type zeroReader struct{}
 
 func (zeroReader) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// testState has an epoch with a result and a pending batch, and one that is over.
+// testState has an epoch with a result and a pending batch, and one that is over, and a key log.
 func testState(t testing.TB) *state {
 	t.Helper()
 	key, err := voprf.DeriveKeyPair(make([]byte, voprf.SeedSize), nil)
@@ -22,8 +25,8 @@ func testState(t testing.TB) *state {
 		t.Fatal(err)
 	}
 	s := &state{server: "https://kith.test"}
-	s.remember(3, key.PublicKey())
-	e := s.remember(4, key.PublicKey())
+	s.remember(3, [voprf.ElementSize]byte(key.PublicKey().Bytes()))
+	e := s.remember(4, [voprf.ElementSize]byte(key.PublicKey().Bytes()))
 	ns, err := key.Evaluate([][]byte{[]byte("tel:+14155550100"), []byte("tel:+14155550101")})
 	if err != nil {
 		t.Fatal(err)
@@ -34,6 +37,12 @@ func testState(t testing.TB) *state {
 		t.Fatal(err)
 	}
 	e.pending = append(e.pending, b)
+	s.home, e.lot = 4, 7
+	signer, err := keylog.NewSigner("kith.test", secret.Value{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.log = &seenLog{signer.VerifierKey(), 1, keylog.Checkpoint{Origin: "kith.test", Size: 1, Root: keylog.Root([]string{"x"})}}
 	return s
 }
 
@@ -57,8 +66,28 @@ func TestStateRoundTrip(t *testing.T) {
 		t.Errorf("got %s and %v, want %s", again, err, data)
 	}
 	e := s.epoch(4)
-	if len(s.epochs) != 2 || len(e.known) != 2 || len(e.pending) != 1 || len(e.pending[0].blinds) != 2 {
+	if len(s.epochs) != 2 || s.home != 4 || e.lot != 7 || s.log == nil || *s.log != *testState(t).log || len(e.known) != 2 || len(e.pending) != 1 || len(e.pending[0].blinds) != 2 {
 		t.Errorf("got %+v", e)
+	}
+}
+
+// TestStateOfVersion1 reads what a client of that version wrote, and writes it as it was.
+func TestStateOfVersion1(t *testing.T) {
+	old, err := os.ReadFile("testdata/state-v1.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := decodeState(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.encode()
+	if want := strings.Replace(string(old), `"version":1`, `"version":2`, 1); err != nil || string(got) != want {
+		t.Errorf("got %s and %v, want %s", got, err, want)
+	}
+	e := s.epoch(1)
+	if len(e.known) != 3 || len(e.pending) != 1 || len(e.buckets.asked) != 4 || len(e.labels.known) != 2 || len(s.spent) != 1 {
+		t.Errorf("got %+v, want 3 results, a pending request of 2, 4 prefixes and 2 labels", e)
 	}
 }
 
@@ -69,10 +98,17 @@ func TestDecodeStateRefuses(t *testing.T) {
 		{"truncated", valid[len(valid)/2:], ""},
 		{"nothing but null", valid, "null"},
 		{"an array", valid, "[]"},
-		{"no version", `"version":1,`, ""},
-		{"newer version", `"version":1`, `"version":2`},
-		{"newer version that is text", `"version":1`, `"version":"2"`},
-		{"unknown member", `"version":1`, `"version":1,"extra":0`},
+		{"no version", `"version":2,`, ""},
+		{"newer version", `"version":2`, `"version":3`},
+		{"version that is text", `"version":2`, `"version":"2"`},
+		{"unknown member", `"version":2`, `"version":2,"extra":0`},
+		{"members of version 2 in version 1", `"version":2`, `"version":1`},
+		{"home that is missing", `"home":4`, `"home":5`},
+		{"lot above 32 bits", `"lot":7`, `"lot":4294967296`},
+		{"checkpoint of another log", `"checkpoint":"kith.test`, `"checkpoint":"kith.example`},
+		{"checkpoint that is none", `"checkpoint":"kith.test\n1`, `"checkpoint":"kith.test\n01`},
+		{"verifier key that is none", `"verifier_key":"kith.test+`, `"verifier_key":"kith.test+0`},
+		{"negative quorum", `"quorum":1`, `"quorum":-1`},
 		{"data behind the end", valid, valid + valid},
 		{"epoch twice", `"id":3`, `"id":4`},
 		{"epoch below zero", `"id":3`, `"id":-3`},
@@ -92,7 +128,7 @@ func TestDecodeStateRefuses(t *testing.T) {
 		{"more numbers than blinds", `"+14155550102",`, `"+14155550102","+14155550104",`},
 		{"fewer numbers than blinds", `"+14155550102",`, ``},
 		{"zero blind", `"blinds":["`, `"blinds":["` + long + `","`},
-		{"empty batch", `"]}]}]}`, `"],"numbers":[],"blinds":[]}]}]}`},
+		{"empty batch", `"]}]}]`, `"],"numbers":[],"blinds":[]}]}]`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			broken := strings.Replace(valid, tt.from, tt.to, 1)
@@ -130,7 +166,7 @@ func TestStateForgets(t *testing.T) {
 		dirty          bool
 	}{
 		{"still active", 4, inUse(4), 2, 1, false},
-		{"draining", 5, inUse(4, 5), 2, 0, true},
+		{"draining", 5, inUse(4, 5), 2, 1, false},
 		{"gone", 5, inUse(5), 0, 0, true},
 		{"not heard of by this server", 3, inUse(3), 2, 1, false},
 	} {
@@ -154,7 +190,12 @@ func FuzzDecodeState(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(data)
-	f.Add([]byte(`{"version":1,"server":"","epochs":null}`))
+	old, err := os.ReadFile("testdata/state-v1.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(old)
+	f.Add([]byte(`{"version":2,"server":"","epochs":null}`))
 	f.Add([]byte(`{"version":1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := decodeState(data)

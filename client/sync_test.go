@@ -249,8 +249,9 @@ func TestSyncInANewEpoch(t *testing.T) {
 		if !errors.As(err, &problem) || problem.Code != client.CodeUnknownEpoch || len(s.seen("directory")) != 2 {
 			t.Errorf("got error %v after %d directories, want unknown-epoch after 2", err, len(s.seen("directory")))
 		}
-		if state, _ := o.State.Load(t.Context()); strings.Contains(string(state), "pending") {
-			t.Error("the request is still pending")
+		s.fault = nil // the server had not heard of it
+		if result := mustSync(t, o, manyContacts(1)); len(s.seen("evaluations")) != 3 || result.Evaluated != 1 || s.charged != 1 {
+			t.Errorf("afterwards: got %+v, and charged %d", result, s.charged)
 		}
 	})
 }

@@ -21,7 +21,7 @@ var imports = map[string][]string{
 	"crypto":           {"crypto/secret", "crypto/voprf"},
 	"crypto/filter":    {"crypto"},
 	"normalize":        {},
-	"client":           {"crypto", "crypto/filter", "crypto/secret", "crypto/voprf", "normalize"},
+	"client":           {"crypto", "crypto/filter", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize"},
 	"bench":            {"client"},
 	"server/ephemeral": {},
 	"server/redistest": {},
