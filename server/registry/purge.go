@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/keyring"
 )
 
 // purgeEvery is the pause between two purges by one server.
@@ -19,6 +20,9 @@ type Purger interface {
 // returns how many. A tombstone keeps a late write from registering again who was deleted, so before must be longer ago
 // than any write can be under way. Several servers may purge at once.
 //
+// While a rotation is under way it removes none: until that is settled, a record which was read before the deletion may
+// still be written to the new epoch, and only the tombstone there keeps it out.
+//
 // It goes on after an error with the next partition, and returns the first: of the keyring, or of directory.Purge.
 func Purge(ctx context.Context, keys Keyring, store Purger, before time.Time) (purged int, err error) {
 	snapshot, err := keys.Current()
@@ -26,10 +30,14 @@ func Purge(ctx context.Context, keys Keyring, store Purger, before time.Time) (p
 		return 0, err
 	}
 	for _, e := range snapshot.Epochs {
-		if !e.Written() {
-			continue
-		}
 		for partition := range e.Layout.Partitions() {
+			may, failed := mayPurge(keys, e.ID)
+			if failed != nil {
+				return purged, failed
+			}
+			if !may {
+				break
+			}
 			n, failed := store.Purge(ctx, e.Layout, uint32(partition), uint64(before.UnixMilli()))
 			purged += n
 			if err == nil {
@@ -41,6 +49,23 @@ func Purge(ctx context.Context, keys Keyring, store Purger, before time.Time) (p
 		}
 	}
 	return purged, err
+}
+
+// mayPurge reports whether an epoch is written to and no rotation is under way, as the keyring now is: purging takes a
+// while. It returns the error of the keyring.
+func mayPurge(keys Keyring, epoch uint32) (bool, error) {
+	snapshot, err := keys.Current()
+	if err != nil {
+		return false, err
+	}
+	for _, e := range snapshot.Epochs {
+		unsettled := e.State == keyring.StateActive && e.From != 0 && e.Settled.IsZero()
+		if e.State == keyring.StateStaged || unsettled {
+			return false, nil
+		}
+	}
+	e := snapshot.Epoch(epoch)
+	return e != nil && e.Written(), nil
 }
 
 // PurgeEvery purges the tombstones that are older than keep, every hour until ctx ends, and tells onError what went wrong.

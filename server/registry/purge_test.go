@@ -22,7 +22,8 @@ func TestPurge(t *testing.T) {
 	if len(told) != 3 {
 		t.Errorf("OnWrite was told of %d epochs, want the 3 that are written to", len(told))
 	}
-	const written = 3
+	w.keys.snapshot = w.with(map[uint32]keyring.State{4: keyring.StateAborted})
+	const written = 2
 	if n, err := registry.Purge(ctx, w.keys, w.store, time.Now().Add(-time.Hour)); n != 0 || err != nil {
 		t.Errorf("tombstones younger than that: purged %d, %v, want none", n, err)
 	}
@@ -38,5 +39,64 @@ func TestPurge(t *testing.T) {
 	w.redis.Kill()
 	if _, err := registry.Purge(ctx, w.keys, w.store, time.Now()); err == nil {
 		t.Error("with the store away Purge gave no error")
+	}
+	w.keys.err = keyring.ErrNone
+	if _, err := registry.Purge(ctx, w.keys, w.store, time.Now()); err != keyring.ErrNone {
+		t.Errorf("without a keyring: got %v, want ErrNone", err)
+	}
+}
+
+// TestNothingIsPurgedDuringARotation has one tombstone in each epoch, and a keyring in each state of a rotation.
+func TestNothingIsPurgedDuringARotation(t *testing.T) {
+	now := time.Now()
+	for _, c := range []struct {
+		name    string
+		staged  keyring.State
+		from    uint32
+		settled time.Time
+		want    int
+	}{
+		{"staged", keyring.StateStaged, 0, time.Time{}, 0},
+		{"staged after a settled one", keyring.StateStaged, 2, now, 0},
+		{"active, not settled", keyring.StateAborted, 2, time.Time{}, 0},
+		{"active and settled", keyring.StateAborted, 2, now, 2},
+		{"the first", keyring.StateAborted, 0, time.Time{}, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx := context.Background()
+			w := newWorld(t)
+			if applied, err := w.Delete(ctx, registry.Deletion{Number: number}); err != nil || !applied {
+				t.Fatalf("Delete: %t, %v", applied, err)
+			}
+			w.keys.snapshot = w.with(map[uint32]keyring.State{4: c.staged})
+			w.epoch(3).From, w.epoch(3).Settled = c.from, c.settled
+			n, err := registry.Purge(ctx, w.keys, w.store, now.Add(time.Hour))
+			if n != c.want || err != nil {
+				t.Errorf("purged %d, %v, want %d", n, err, c.want)
+			}
+		})
+	}
+}
+
+// staging is a purger during whose first purge a rotation begins.
+type staging struct {
+	*directory.Store
+	stage  func()
+	purges int
+}
+
+func (s *staging) Purge(ctx context.Context, l directory.Layout, partition uint32, before uint64) (int, error) {
+	s.purges++
+	s.stage()
+	return s.Store.Purge(ctx, l, partition, before)
+}
+
+func TestPurgeEndsWhenARotationBegins(t *testing.T) {
+	w := newWorld(t)
+	begun := w.keys.snapshot
+	w.keys.snapshot = w.with(map[uint32]keyring.State{4: keyring.StateAborted})
+	store := &staging{Store: w.store, stage: func() { w.keys.snapshot = begun }}
+	if n, err := registry.Purge(context.Background(), w.keys, store, time.Now()); n != 0 || err != nil || store.purges != 1 {
+		t.Errorf("purged %d, %v, in %d partitions; want none, in the first", n, err, store.purges)
 	}
 }

@@ -98,7 +98,7 @@ type change struct {
 // errAgain means that the world changed and the write has to be decided anew.
 var errAgain = errors.New("registry: again")
 
-// retry makes a change in all epochs, beginning again when a fence shows that the keyring has changed or when the record
+// retry makes a change in all epochs, beginning again when the store shows that the keyring has changed, or when the record
 // that a deletion was decided on has.
 func (r *Registry) retry(ctx context.Context, c change) (bool, error) {
 	for range attempts {
@@ -121,7 +121,7 @@ func (r *Registry) write(ctx context.Context, c change) (bool, error) {
 	if active == nil {
 		return false, ErrNoEpoch
 	}
-	outcome, err := r.writeEpoch(ctx, snapshot.Generation, active, c)
+	outcome, err := r.writeEpoch(ctx, snapshot, active, c)
 	if err != nil {
 		return false, err
 	}
@@ -138,41 +138,58 @@ func (r *Registry) write(ctx context.Context, c change) (bool, error) {
 		if e == active || !e.Written() {
 			continue
 		}
-		if _, err := r.writeEpoch(ctx, snapshot.Generation, e, c); err != nil {
+		if _, err := r.writeEpoch(ctx, snapshot, e, c); err != nil {
 			return false, err
 		}
 	}
 	return applied, nil
 }
 
-// writeEpoch makes a change in one epoch. It returns errAgain after a stale generation (the keyring is reloaded then) and
+// writeEpoch makes a change in one epoch, as one of a snapshot. It returns errAgain if the keyring is another by now, and
 // after a conflict.
-func (r *Registry) writeEpoch(ctx context.Context, generation uint64, e *keyring.Epoch, c change) (directory.Outcome, error) {
+func (r *Registry) writeEpoch(ctx context.Context, snapshot *keyring.Snapshot, e *keyring.Epoch, c change) (directory.Outcome, error) {
 	w, labelKey, err := prepare(e, c)
 	if err != nil {
 		return directory.Outcome{}, err
 	}
 	if c.onlyLabel != nil {
 		if err := r.condition(ctx, e, &w, labelKey, *c.onlyLabel); err != nil {
-			return directory.Outcome{}, err
+			return directory.Outcome{}, r.outdated(ctx, snapshot, err)
 		}
 	}
-	outcomes, err := r.store.Apply(ctx, e.Layout, generation, []directory.Write{w})
+	outcomes, err := r.store.Apply(ctx, e.Layout, snapshot.Generation, []directory.Write{w})
 	if r.OnWrite != nil {
 		r.OnWrite(e, w.Tag)
 	}
 	switch {
-	case errors.Is(err, directory.ErrStale):
-		if err := r.keys.Reload(ctx); err != nil {
-			return directory.Outcome{}, err
-		}
-		return directory.Outcome{}, errAgain
 	case err != nil:
-		return directory.Outcome{}, err
+		return directory.Outcome{}, r.outdated(ctx, snapshot, err)
 	case outcomes[0].Result == directory.Conflict:
 		return directory.Outcome{}, errAgain
 	}
 	return outcomes[0], nil
+}
+
+// outdated reloads the keyring if an error of the store may come from its having changed since the snapshot: ErrStale, or
+// ErrIncomplete of an epoch that was retired and removed meanwhile. It returns errAgain if that is so, an error of the
+// keyring, or else err, as for an epoch that has lost its data.
+func (r *Registry) outdated(ctx context.Context, snapshot *keyring.Snapshot, err error) error {
+	stale := errors.Is(err, directory.ErrStale)
+	if !stale && !errors.Is(err, directory.ErrIncomplete) {
+		return err
+	}
+	if err := r.keys.Reload(ctx); err != nil {
+		return err
+	}
+	present, currentErr := r.keys.Current()
+	switch {
+	case currentErr != nil:
+		return currentErr
+	case stale || present.Generation != snapshot.Generation:
+		return errAgain
+	default:
+		return err
+	}
 }
 
 // prepare makes the record of a change in one epoch, and returns the label key of its number.

@@ -97,7 +97,7 @@ func newEpoch(t *testing.T, id uint32, state keyring.State) *keyring.Epoch {
 	var storage secret.Value
 	_, _ = rand.Read(storage[:])
 	return &keyring.Epoch{
-		ID: id, State: state, Key: key, Storage: crypto.StorageKey{Value: storage},
+		ID: id, State: state, Prepared: true, Key: key, Storage: crypto.StorageKey{Value: storage},
 		Layout: directory.Layout{Epoch: id, PartitionBits: 1, BucketBits: 2},
 	}
 }
@@ -244,7 +244,7 @@ func TestVersionsAreAssignedUpwards(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
 	last := uint64(time.Now().Add(-time.Minute).UnixMilli())
-	ahead := uint64(time.Now().Add(time.Hour).UnixMilli())
+	ahead := uint64(time.Now().Add(time.Hour).UnixMilli()) &^ 1 // versions are even in this epoch
 	for i := range 12 {
 		r := registry.Registration{Number: number, Label: fmt.Sprint(i)}
 		if i == 6 {
@@ -259,14 +259,14 @@ func TestVersionsAreAssignedUpwards(t *testing.T) {
 		}
 		last = got.version
 	}
-	if last != ahead+5 {
-		t.Errorf("got version %d, want %d", last, ahead+5)
+	if last != ahead+10 {
+		t.Errorf("got version %d, want %d", last, ahead+10)
 	}
 	if applied, err := w.Delete(ctx, registry.Deletion{Number: number, Label: new("11")}); !applied || err != nil {
 		t.Errorf("Delete: got %t, %v, want it applied", applied, err)
 	}
-	if got := w.wantEverywhere(t); got != (found{directory.Deleted, ahead + 6, ""}) {
-		t.Errorf("got %+v, want it deleted at %d", got, ahead+6)
+	if got := w.wantEverywhere(t); got != (found{directory.Deleted, ahead + 12, ""}) {
+		t.Errorf("got %+v, want it deleted at %d", got, ahead+12)
 	}
 }
 
