@@ -125,16 +125,28 @@ func accountClient() *http.Client {
 	}
 }
 
-// problemError reads an RFC 9457 problem.
+// serverError is an answer of a server that is no success.
+type serverError struct {
+	status int
+	code   string // of the RFC 9457 problem, or "" if it was none
+	text   string
+}
+
+func (e *serverError) Error() string { return e.text }
+
+// problemError reads an RFC 9457 problem. It returns a *serverError with a hint.
 func problemError(answer *http.Response) error {
 	var p struct {
 		Code, Title, Detail string
 	}
 	if json.NewDecoder(io.LimitReader(answer.Body, 64<<10)).Decode(&p) != nil || p.Code == "" {
-		return withHint(fmt.Errorf("the server answered %s", answer.Status), "is there a Kith server at that address?")
+		err := &serverError{status: answer.StatusCode, text: "the server answered " + answer.Status}
+		return withHint(err, "is there a Kith server at that address?")
 	}
-	err := fmt.Errorf("the server refused (%s): %s", p.Code, strings.TrimSpace(p.Title+" "+p.Detail))
-	return hintForCode(err, p.Code)
+	return hintForCode(&serverError{
+		status: answer.StatusCode, code: p.Code,
+		text: fmt.Sprintf("the server refused (%s): %s", p.Code, strings.TrimSpace(p.Title+" "+p.Detail)),
+	}, p.Code)
 }
 
 // hintForCode adds what to do about a problem of the server.
@@ -143,7 +155,17 @@ func hintForCode(err error, code string) error {
 	case "unauthorized":
 		return withHint(err, "the token is expired, or of another server: each start of kith serve writes new ones to its key directory")
 	case "forbidden":
-		return withHint(err, "the token has another scope: register.token registers, discover.token discovers")
+		return withHint(err, "the token has another scope: register.token registers, discover.token discovers, operate.token rotates keys")
+	case "not-found":
+		return withHint(err, "is that the address for this? kith serve prints a public one, and with --admin one for operators")
+	case "unknown-epoch", "wrong-state":
+		return withHint(err, "kith epoch status shows which epochs there are, and how they stand")
+	case "not-verified":
+		return withHint(err, "kith epoch status shows how far the rotation is; if records can not be read, --accept-loss N gives them up")
+	case "not-settled":
+		return withHint(err, "the last rotation is compared once more before its old epoch can go: kith epoch status shows how far that is")
+	case "invalid-cosignature":
+		return withHint(err, "the log may have grown since: kith keylog cosign signs the present checkpoint")
 	case "unavailable", "internal":
 		return withHint(err, "nothing is lost: try again in a moment")
 	default:

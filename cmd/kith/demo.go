@@ -18,8 +18,10 @@ import (
 	"github.com/kith-project/kith/server"
 	"github.com/kith-project/kith/server/ephemeral"
 	"github.com/kith-project/kith/server/keyring"
+	"github.com/kith-project/kith/server/rotation"
 	"github.com/kith-project/kith/server/snapshot"
 	"github.com/kith-project/kith/server/token"
+	"github.com/kith-project/kith/server/usage"
 )
 
 // sampleContacts is the address book of the demo: fictional people, with numbers from ranges reserved for fiction.
@@ -132,8 +134,8 @@ func startDemo(ctx context.Context, rdb redis.UniversalClient) (*demo, error) {
 	}
 	const expectedUsers, minAnonymity = 10_000, 1000
 	s, err := buildStack(ctx, stackConfig{
-		rdb: rdb, master: master, verifier: verifier, expectedUsers: expectedUsers, minAnonymity: minAnonymity,
-		keepTombstones: defaultKeepTombstones, logger: slog.New(slog.DiscardHandler),
+		rdb: rdb, masters: []keyring.MasterKey{master}, verifier: verifier, expectedUsers: expectedUsers, minAnonymity: minAnonymity,
+		rotationShare: rotation.DefaultShare, keyCeiling: usage.DefaultCeiling, keepTombstones: defaultKeepTombstones, logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return nil, err

@@ -37,8 +37,9 @@ var imports = map[string][]string{
 	"server/lookup":    {"crypto", "server/bucket", "server/directory", "server/keyring", "server/snapshot"},
 	"server": {"crypto", "crypto/keylog", "crypto/voprf", "normalize", "server/bucket", "server/directory", "server/keyring",
 		"server/lookup", "server/quota", "server/registry", "server/snapshot", "server/token"},
-	"cmd/kith": {"client", "crypto", "crypto/voprf", "normalize", "server", "server/bucket", "server/directory", "server/ephemeral",
-		"server/keyring", "server/lookup", "server/quota", "server/registry", "server/snapshot", "server/token"},
+	"cmd/kith": {"client", "crypto", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize", "server", "server/bucket",
+		"server/directory", "server/ephemeral", "server/keyring", "server/lookup", "server/quota", "server/registry",
+		"server/rotation", "server/snapshot", "server/token", "server/usage"},
 }
 
 // only lists outside packages with the packages of Kith that may import them.
@@ -48,6 +49,7 @@ var only = map[string][]string{
 	"github.com/alicebob/miniredis":   {"server/ephemeral"},
 	"github.com/nyaruka/phonenumbers": {"normalize"},
 	"github.com/golang-jwt/jwt":       {"server/token"},
+	"github.com/MicahParks":           {"server/token"},
 	"github.com/prometheus":           {"server"},
 	"github.com/redis/go-redis": {"server/directory", "server/keyring", "server/lookup", "server/quota", "server/rotation", "server/snapshot",
 		"server/ephemeral", "server/redistest", "server/usage", "cmd/kith"},

@@ -21,6 +21,8 @@ const (
 	fileDiscover  = "discover.token"
 	fileRegister  = "register.token"
 	fileOperate   = "operate.token"
+	// fileVerifierKey has the public key of the key log, for devices to pin.
+	fileVerifierKey = "keylog.vkey"
 )
 
 // trialTokenTTL is how long the tokens of a key directory are valid. Each start of the server makes new ones.
@@ -41,20 +43,14 @@ func (d keyDir) path(name string) string { return filepath.Join(string(d), name)
 
 // masterKey reads the master key, or makes one if there is none. It must not make one for a store that has a keyring:
 // that was sealed under another, which is lost or elsewhere.
-func (d keyDir) masterKey(storeHasKeyring bool) (keyring.MasterKey, error) {
-	text, err := os.ReadFile(d.path(fileMasterKey))
+func (d keyDir) masterKey(t *terminal, storeHasKeyring bool) (keyring.MasterKey, error) {
+	_, err := os.Stat(d.path(fileMasterKey))
 	switch {
-	case err == nil:
-		key, err := keyring.ParseMasterKey(string(text))
-		if err != nil {
-			return key, fmt.Errorf("%s: %w", d.path(fileMasterKey), err)
-		}
-		return key, nil
 	case !errors.Is(err, fs.ErrNotExist):
-		return keyring.MasterKey{}, fileError("master key", err)
+		return readMasterKey(t, d.path(fileMasterKey))
 	case storeHasKeyring:
 		return keyring.MasterKey{}, withHint(fmt.Errorf("the store has a keyring, and %s does not exist", d.path(fileMasterKey)),
-			"give the --dir, --master-key-file or KITH_MASTER_KEY that the keyring was made with")
+			"give the --dir or the master key that the keyring was made with")
 	}
 	key, err := keyring.NewMasterKey(rand.Reader)
 	if err != nil {
@@ -91,6 +87,11 @@ func (d keyDir) save(s *token.Signer, audience string) error {
 		}
 	}
 	return d.writeTokens(s, audience)
+}
+
+// saveVerifierKey writes the public key of the key log.
+func (d keyDir) saveVerifierKey(key string) error {
+	return replaceFile(d.path(fileVerifierKey), []byte(key+"\n"))
 }
 
 // writeTokens makes new tokens for trying things out.

@@ -4,6 +4,9 @@
 //	kith serve         the server, on Redis or on an embedded store
 //	kith register      register a number; kith unregister removes it
 //	kith discover      find which contacts of an address book are registered
+//	kith epoch         rotate the key, and see how far that is
+//	kith keylog        check the log of public keys, or be its witness
+//	kith keyring       back up, restore, and seal the keys anew
 //	kith token         keys and tokens for trying things out
 //
 // Results go to standard output. Messages go to standard error, each line beginning with "kith: ", in lower case and
@@ -29,6 +32,9 @@ type commands struct {
 	Register   registerCommand   `cmd:"" help:"Register a phone number, or hide it."`
 	Unregister unregisterCommand `cmd:"" help:"Remove a phone number."`
 	Discover   discoverCommand   `cmd:"" help:"Find which contacts of an address book are registered."`
+	Epoch      epochCommand      `cmd:"" help:"Rotate the key, and see how far that is."`
+	Keylog     keylogCommand     `cmd:"" help:"Check the log of public keys, or be its witness."`
+	Keyring    keyringCommand    `cmd:"" help:"Back up, restore, and seal the keys anew."`
 	Token      tokenCommand      `cmd:"" help:"Make keys and tokens for trying things out."`
 }
 
@@ -72,7 +78,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 // helpHint names the help that fits a command line that was not understood.
 func helpHint(args []string) string {
-	for _, name := range []string{"demo", "serve", "register", "unregister", "discover", "token"} {
+	for _, name := range []string{"demo", "serve", "register", "unregister", "discover", "epoch", "keylog", "keyring", "token"} {
 		if len(args) > 0 && args[0] == name {
 			return "kith " + name + " --help"
 		}

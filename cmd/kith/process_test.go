@@ -66,6 +66,8 @@ func output(t testing.TB, args ...string) string {
 // serving is a kith serve process.
 type serving struct {
 	url, dir string
+	admin    string // "" without --admin
+	vkey     string // of the key log
 	cmd      *exec.Cmd
 	log      *lockedBuffer // standard error
 
@@ -86,9 +88,17 @@ func serve(t testing.TB, dir string, args ...string) *serving {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(stdout)
-	for s.url == "" && lines.Scan() {
-		if address, ok := strings.CutPrefix(lines.Text(), "serving"); ok {
-			s.url = strings.TrimSpace(address)
+	for started := false; !started && lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		switch value = strings.TrimSpace(value); name {
+		case "serving":
+			s.url = value
+		case "admin":
+			s.admin = value
+		case "keylog":
+			s.vkey = value
+		case "keys":
+			started = true
 		}
 	}
 	go func() {

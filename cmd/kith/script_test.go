@@ -35,8 +35,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// startServer is the script command "server ARG...": it starts kith serve in the background and sets SERVER to where it
-// answers. The server ends with the script.
+// startServer is the script command "server ARG...": it starts kith serve in the background and sets SERVER and ADMIN to where it
+// answers, and VKEY to the key of its log. The server ends with the script.
 func startServer(ts *testscript.TestScript, _ bool, args []string) {
 	cmd := exec.Command(kithPath, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
 	cmd.Dir = ts.Getenv("WORK")
@@ -58,6 +58,10 @@ func startServer(ts *testscript.TestScript, _ bool, args []string) {
 		switch name {
 		case "serving":
 			ts.Setenv("SERVER", strings.TrimSpace(value))
+		case "admin":
+			ts.Setenv("ADMIN", strings.TrimSpace(value))
+		case "keylog":
+			ts.Setenv("VKEY", strings.TrimSpace(value))
 		case "keys":
 			ts.Setenv("KEYS", strings.TrimSpace(value))
 			return

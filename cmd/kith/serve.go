@@ -30,12 +30,12 @@ type serveCommand struct {
 	Ephemeral bool   `xor:"store" help:"Use an embedded store: nothing to install, and nothing survives."`
 
 	Listen  string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of the public routes (default ${default}); port 0 takes a free one."`
-	Admin   string `placeholder:"ADDR" help:"Address of /healthz, /readyz and /metrics, which are not for the public. Without it there are none."`
+	Admin   string `placeholder:"ADDR" help:"Address of /healthz, /readyz, /metrics and of kith epoch, which are not for the public. Without it there are none."`
 	TLSCert string `name:"tls-cert" placeholder:"FILE" help:"Certificate chain in PEM. Without one the server speaks plain HTTP, for a proxy on the same machine."`
 	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"Private key of the certificate in PEM."`
 
-	Dir           string `placeholder:"DIR" help:"Folder for what the server makes for itself if it is not configured: master key, token signing key, and tokens for trying things out. With --ephemeral the default is a new temporary folder, removed at the end."`
-	MasterKeyFile string `placeholder:"FILE" help:"Master key, 64 hexadecimal digits. KITH_MASTER_KEY in the environment has the digits themselves."`
+	Dir string `placeholder:"DIR" help:"Folder for what the server makes for itself if it is not configured: master key, token signing key, and tokens for trying things out. With --ephemeral the default is a new temporary folder, removed at the end."`
+	masterKeyFlags
 	TokenKeys     string `placeholder:"FILE" help:"Public keys of those who issue tokens, in PEM: Ed25519 or P-256. With it no tokens are written to DIR."`
 	TokenAudience string `default:"kith" placeholder:"AUD" help:"Audience that tokens must name (default ${default})."`
 
@@ -44,6 +44,9 @@ type serveCommand struct {
 
 	SnapshotInterval time.Duration `default:"6h" help:"How often the snapshot is built (default ${default}). Someone hidden is out of every snapshot after twice as long."`
 	KeepChanges      time.Duration `default:"168h" help:"How long changes are kept for devices that have an older snapshot (default ${default})."`
+	RotationShare    float64       `default:"0.25" placeholder:"SHARE" help:"How much of the machine's cores the work of a rotation may take (default ${default}), above 0 and at most 1: more is faster, and slows lookups down."`
+	KeyCeiling       int64         `default:"1099511627776" placeholder:"N" help:"How many elements may be evaluated under one key before it is to be rotated (default ${default}, 2^40). Nothing is refused: from three quarters on there are warnings."`
+	KeylogOrigin     string        `placeholder:"NAME" help:"Name of the key log when it is made, for devices and witnesses: a host and path of your own, such as kith.example.org/keylog. By default a random one."`
 	KeepTombstones   time.Duration `default:"720h" help:"How long a deletion is remembered, so that a late write does not undo it (default ${default})."`
 	LookupsPerSource int           `default:"32" placeholder:"N" help:"How many lookups of one address may be under way at once (default ${default}); -1 for no limit."`
 	BehindProxy      bool          `help:"Take addresses from X-Forwarded-For, as a proxy on a private network sets it."`
@@ -72,7 +75,7 @@ func (cmd *serveCommand) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	defer addresses.close()
-	master, err := cmd.masterKey(ctx, rdb, dir)
+	masters, err := cmd.masterKeys(ctx, t, rdb, dir)
 	if err != nil {
 		return err
 	}
@@ -81,7 +84,8 @@ func (cmd *serveCommand) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	s, err := buildStack(ctx, stackConfig{
-		rdb: rdb, master: master, verifier: verifier, expectedUsers: cmd.ExpectedUsers, minAnonymity: cmd.MinAnonymity,
+		rdb: rdb, masters: masters, verifier: verifier, expectedUsers: cmd.ExpectedUsers, minAnonymity: cmd.MinAnonymity,
+		keylogOrigin: cmd.KeylogOrigin, rotationShare: cmd.RotationShare, keyCeiling: cmd.KeyCeiling,
 		snapshots: snapshot.Config{Interval: cmd.SnapshotInterval, KeepChanges: cmd.KeepChanges}, keepTombstones: cmd.KeepTombstones,
 		logger: cmd.logger(t), lookupsPerSource: cmd.LookupsPerSource, behindProxy: cmd.BehindProxy,
 	})
@@ -93,8 +97,17 @@ func (cmd *serveCommand) Run(ctx context.Context, t *terminal) error {
 			return err
 		}
 	}
+	verifierKey, err := s.verifierKey()
+	if err != nil {
+		return err
+	}
+	if dir != "" {
+		if err := dir.saveVerifierKey(verifierKey); err != nil {
+			return err
+		}
+	}
 	listeners := addresses.serving(s.server)
-	cmd.announce(t, listeners, dir)
+	cmd.announce(t, listeners, dir, verifierKey)
 
 	follow, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -121,44 +134,37 @@ func (cmd *serveCommand) check() error {
 		return errors.New("--snapshot-interval and --keep-changes: at least 1m")
 	case cmd.KeepTombstones < time.Hour:
 		return errors.New("--keep-tombstones: at least 1h")
+	case !(cmd.RotationShare > 0 && cmd.RotationShare <= 1):
+		return errors.New("--rotation-share: above 0, and at most 1")
+	case cmd.KeyCeiling < 1:
+		return errors.New("--key-ceiling: at least 1")
 	case cmd.LookupsPerSource == 0:
 		return errors.New("--lookups-per-source: at least 1, or -1 for no limit")
 	case cmd.Ephemeral || cmd.Dir != "":
 		return nil
 	case cmd.TokenKeys == "":
 		return withHint(errors.New("nobody's tokens would be accepted"), "--token-keys FILE with public keys, or --dir DIR to have a key and tokens made")
-	case cmd.MasterKeyFile == "" && os.Getenv(masterKeyVariable) == "":
-		return withHint(errors.New("no master key given"), "--master-key-file FILE, the environment variable KITH_MASTER_KEY, or --dir DIR to have one made")
+	case !cmd.given():
+		return withHint(errors.New("no master key given"), "--master-key-file FILE, --master-key-command CMD, the environment variable KITH_MASTER_KEY, or --dir DIR to have one made")
 	default:
 		return nil
 	}
 }
 
-// masterKeyVariable holds the master key itself. There is no flag for that: command lines are there for all to see.
-const masterKeyVariable = "KITH_MASTER_KEY"
-
-// masterKey reads the master key from where the flags say.
-func (cmd *serveCommand) masterKey(ctx context.Context, rdb redis.UniversalClient, dir keyDir) (keyring.MasterKey, error) {
-	text := os.Getenv(masterKeyVariable)
-	if cmd.MasterKeyFile != "" {
-		data, err := os.ReadFile(cmd.MasterKeyFile)
-		if err != nil {
-			return keyring.MasterKey{}, fileError("master key", err)
-		}
-		text = string(data)
-	}
-	if text != "" {
-		key, err := keyring.ParseMasterKey(text)
-		if err != nil {
-			return key, withHint(err, "from --master-key-file, or from KITH_MASTER_KEY in the environment")
-		}
-		return key, nil
+// masterKeys returns the master keys to try, the present one first: as configured, or that of the folder.
+func (cmd *serveCommand) masterKeys(ctx context.Context, t *terminal, rdb redis.UniversalClient, dir keyDir) ([]keyring.MasterKey, error) {
+	if cmd.given() {
+		return cmd.masters(ctx, t)
 	}
 	exists, err := keyring.Exists(ctx, rdb)
 	if err != nil {
-		return keyring.MasterKey{}, keyringError(err)
+		return nil, keyringError(err)
 	}
-	return dir.masterKey(exists)
+	master, err := dir.masterKey(t, exists)
+	if err != nil {
+		return nil, err
+	}
+	return cmd.withOld(t, master)
 }
 
 // verifier returns who may issue tokens: those of --token-keys, or the key of the folder, which is the second result then.
@@ -279,7 +285,7 @@ func listenTCP(address string) (net.Listener, error) {
 }
 
 // announce prints where the server answers and where its keys are.
-func (cmd *serveCommand) announce(t *terminal, listeners []server.Listener, dir keyDir) {
+func (cmd *serveCommand) announce(t *terminal, listeners []server.Listener, dir keyDir, verifierKey string) {
 	scheme := "http"
 	if cmd.TLSCert != "" {
 		scheme = "https"
@@ -288,6 +294,7 @@ func (cmd *serveCommand) announce(t *terminal, listeners []server.Listener, dir 
 	if len(listeners) > 1 {
 		fmt.Fprintf(t.stdout, "admin    http://%s\n", listeners[1].Addr())
 	}
+	fmt.Fprintf(t.stdout, "keylog   %s\n", verifierKey)
 	if dir != "" {
 		fmt.Fprintf(t.stdout, "keys     %s\n", string(dir))
 	}

@@ -19,8 +19,10 @@ import (
 	"github.com/kith-project/kith/server/lookup"
 	"github.com/kith-project/kith/server/quota"
 	"github.com/kith-project/kith/server/registry"
+	"github.com/kith-project/kith/server/rotation"
 	"github.com/kith-project/kith/server/snapshot"
 	"github.com/kith-project/kith/server/token"
+	"github.com/kith-project/kith/server/usage"
 )
 
 // stack is a server with the parts that it is made of.
@@ -30,6 +32,8 @@ type stack struct {
 	registry  *registry.Registry
 	lookups   *lookup.Lookups
 	directory *directory.Store
+	usage     *usage.Counter
+	rotator   *rotation.Rotator
 	logger    *slog.Logger
 
 	keepTombstones time.Duration
@@ -38,10 +42,13 @@ type stack struct {
 // stackConfig says what to build a stack of.
 type stackConfig struct {
 	rdb           redis.UniversalClient
-	master        keyring.MasterKey
+	masters       []keyring.MasterKey // the keyring is sealed under one of them; a new one under the first
 	verifier      *token.Verifier
 	expectedUsers int
-	minAnonymity  int // plausible numbers that a prefix must have at least
+	minAnonymity  int     // plausible numbers that a prefix must have at least
+	keylogOrigin  string  // name of a new key log, or "" for a random one
+	rotationShare float64 // of the machine's cores that a rotation may take
+	keyCeiling    int64   // elements that may be evaluated under one key
 	snapshots     snapshot.Config
 	// keepTombstones is how long a deletion is remembered, for writes that come late.
 	keepTombstones time.Duration
@@ -56,11 +63,11 @@ func buildStack(ctx context.Context, c stackConfig) (*stack, error) {
 	metrics := server.NewMetrics()
 	store := directory.New(c.rdb, directory.Config{OnCorrupt: metrics.Corrupt})
 	if err := keyring.Create(ctx, c.rdb, keyring.CreateOptions{
-		Masters: []keyring.MasterKey{c.master}, Rand: rand.Reader, Plan: planFor(c.expectedUsers, c.minAnonymity),
+		Masters: c.masters, Rand: rand.Reader, Plan: planFor(c.expectedUsers, c.minAnonymity), Origin: c.keylogOrigin,
 	}, store); err != nil {
 		return nil, keyringError(err)
 	}
-	keys, err := keyring.Open(ctx, c.rdb, c.master)
+	keys, err := keyring.Open(ctx, c.rdb, c.masters...)
 	if err != nil {
 		return nil, keyringError(err)
 	}
@@ -74,13 +81,67 @@ func buildStack(ctx context.Context, c stackConfig) (*stack, error) {
 	})
 	reg := registry.New(keys, store)
 	reg.OnWrite = lookups.Wrote
+	counter := c.counter(keys, metrics)
+	rotator, err := c.newRotator(keys, store, counter)
+	if err != nil {
+		return nil, err
+	}
 	return &stack{
 		server: server.New(server.Config{
 			Keyring: keys, Directory: store, Lookups: lookups, Registry: reg, Ledger: quota.New(c.rdb), Verifier: c.verifier,
-			Metrics: metrics, Logger: c.logger, LookupsPerSource: c.lookupsPerSource, BehindProxy: c.behindProxy,
+			Metrics: metrics, Usage: counter, Logger: c.logger, LookupsPerSource: c.lookupsPerSource, BehindProxy: c.behindProxy,
+			Operator: &epochOperator{keyring: keys, directory: store, rotator: rotator, minAnonymity: c.minAnonymity, keyCeiling: c.keyCeiling},
 		}),
-		keyring: keys, registry: reg, lookups: lookups, directory: store, logger: c.logger, keepTombstones: c.keepTombstones,
+		keyring: keys, registry: reg, lookups: lookups, directory: store, usage: counter, rotator: rotator, logger: c.logger,
+		keepTombstones: c.keepTombstones,
 	}, nil
+}
+
+// newRotator returns what does this server's part of rotations.
+func (c *stackConfig) newRotator(keys *keyring.Keyring, store *directory.Store, counter *usage.Counter) (*rotation.Rotator, error) {
+	return rotation.New(rotation.Config{
+		Redis: c.rdb, Directory: store, Keyring: keys, Share: c.rotationShare,
+		SweepSnapshot: func(ctx context.Context, epoch uint32) error { return snapshot.Sweep(ctx, c.rdb, epoch) },
+		Evaluations:   func(_ context.Context, epoch uint32) (int64, error) { return counter.Total(epoch), nil },
+		OnError:       func(err error) { c.logger.Warn("rotation", "cause", err.Error()) },
+	})
+}
+
+// counter returns what counts evaluations by key. It warns in the log when there are too many under the active one: what
+// drains is on its way out.
+func (c *stackConfig) counter(keys *keyring.Keyring, metrics *server.Metrics) *usage.Counter {
+	var warner usage.Warner
+	return usage.New(usage.Config{
+		Redis:   c.rdb,
+		OnError: func(err error) { c.logger.Warn("usage", "cause", err.Error()) },
+		OnTotals: func(totals map[uint32]int64) {
+			snapshot, err := keys.Current()
+			if err != nil {
+				return
+			}
+			for _, e := range snapshot.Epochs {
+				if e.Over() {
+					metrics.ForgetKey(e.ID)
+					continue
+				}
+				total := totals[e.ID]
+				metrics.KeyUsage(e.ID, total, c.keyCeiling)
+				level := usage.LevelOf(total, c.keyCeiling)
+				if e.State == keyring.StateActive && warner.Due(e.ID, level, time.Now()) {
+					c.logger.Warn(ceilingText(e.ID, total, c.keyCeiling), "epoch", e.ID, "over", level == usage.Above)
+				}
+			}
+		},
+	})
+}
+
+// verifierKey returns the public key of the key log.
+func (s *stack) verifierKey() (string, error) {
+	snapshot, err := s.keyring.Current()
+	if err != nil {
+		return "", keyringError(err)
+	}
+	return snapshot.VerifierKey(), nil
 }
 
 // follow keeps the stack current until ctx ends.
@@ -91,10 +152,14 @@ func (s *stack) follow(ctx context.Context) {
 	following.Wait()
 }
 
-// work is follow without the keyring: it keeps memory and snapshots current and purges tombstones.
+// work is follow without the keyring: it keeps memory and snapshots current, rotates, counts evaluations and purges
+// tombstones.
 func (s *stack) work(ctx context.Context) {
 	var working sync.WaitGroup
 	working.Go(func() { s.lookups.Run(ctx) })
+	working.Go(func() { s.rotator.Run(ctx) })
+	working.Go(func() { s.usage.Run(ctx) })
+	working.Go(func() { s.sayEpochs(ctx) })
 	working.Go(func() {
 		registry.PurgeEvery(ctx, s.keyring, s.directory, s.keepTombstones, func(err error) {
 			s.logger.Warn("purge", "cause", err.Error())
@@ -132,7 +197,7 @@ func planFor(users, minAnonymity int) keyring.Plan {
 func keyringError(err error) error {
 	switch {
 	case errors.Is(err, keyring.ErrMasterKey):
-		return withHint(err, "the store was set up with another master key: give the --dir, --master-key-file or KITH_MASTER_KEY of then")
+		return withHint(err, "the store was set up with another master key: give the --dir or the master key of then; after kith keyring reseal, the new one")
 	case errors.Is(err, keyring.ErrUnavailable), errors.Is(err, directory.ErrUnavailable):
 		return withHint(fmt.Errorf("%w while opening the keyring", err), "is Redis running, and does it take writes?")
 	default:
