@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/kith-project/kith/client"
+	"github.com/kith-project/kith/crypto/keylog"
 	"github.com/kith-project/kith/normalize"
 )
 
@@ -25,7 +28,12 @@ type discoverCommand struct {
 	Cache      string `placeholder:"DIR" help:"Where to keep the downloaded snapshot, which is public. The default is the --state file's name with .cache; without either it is not kept."`
 	State      string `placeholder:"FILE" help:"Where to keep what was evaluated, so that the next time only new numbers count and an interrupted run goes on. It holds your contacts' numbers. Without it nothing is kept."`
 	JSON       bool   `help:"Print one JSON object."`
-	Plaintext  bool   `help:"Allow http:// to another host than this one: tokens and tags can be read on the way."`
+
+	VerifierKey string   `env:"KITH_VERIFIER_KEY" placeholder:"KEY" help:"Key of the server's log of public keys, from somebody you trust and not from the server: kith serve prints it. The log is then checked before anything is sent, and with --state it has to extend the one of the last run."`
+	Witness     []string `placeholder:"KEY" help:"Key of a witness whose cosignature of the log counts; may be repeated." sep:"none"`
+	Quorum      int      `placeholder:"N" help:"How many of the witnesses must have cosigned the log (default 0)."`
+
+	Plaintext bool `help:"Allow http:// to another host than this one: tokens and tags can be read on the way."`
 }
 
 // Run discovers and prints what was found.
@@ -36,6 +44,10 @@ func (cmd *discoverCommand) Run(ctx context.Context, t *terminal) error {
 	if cmd.Region == "" && cmd.OwnNumber == "" {
 		return withHint(errors.New("the region of numbers without country code is not known"), "--region US, say, or --own-number +1...")
 	}
+	keyLog, err := cmd.keyLog()
+	if err != nil {
+		return err
+	}
 	token, err := readToken(cmd.TokenFile)
 	if err != nil {
 		return err
@@ -44,7 +56,7 @@ func (cmd *discoverCommand) Run(ctx context.Context, t *terminal) error {
 	c, err := client.New(client.Options{
 		Server: cmd.Server, Token: client.StaticToken(token), State: cmd.state(), Region: cmd.Region, OwnNumber: cmd.OwnNumber,
 		Mode: client.Mode(cmd.Mode), MinPrivacy: cmd.minPrivacy(), Budget: unlessZero(cmd.Budget), Labels: client.LabelPolicy(cmd.Labels),
-		Cache: cmd.cache(), LookupDelay: noDelay, Progress: progress.report, AllowPlaintext: cmd.Plaintext,
+		Cache: cmd.cache(), KeyLog: keyLog, LookupDelay: noDelay, Progress: progress.report, AllowPlaintext: cmd.Plaintext,
 	})
 	if err != nil {
 		return clientError(err)
@@ -84,6 +96,32 @@ func unlessZero(budget int64) int64 {
 	return budget
 }
 
+// keyLog checks the flags about the key log one by one, so that the error names the one to correct.
+func (cmd *discoverCommand) keyLog() (client.KeyLog, error) {
+	k := client.KeyLog{VerifierKey: cmd.VerifierKey, Witnesses: cmd.Witness, Quorum: cmd.Quorum}
+	if cmd.VerifierKey == "" {
+		if len(cmd.Witness) > 0 || cmd.Quorum != 0 {
+			return k, withHint(errors.New("--witness and --quorum go with --verifier-key"), "--verifier-key KEY, which kith serve prints")
+		}
+		return k, nil
+	}
+	if _, err := keylog.ParseVerifierKey(cmd.VerifierKey); err != nil {
+		return k, withHint(fmt.Errorf("--verifier-key: %w", err), "kith serve prints it")
+	}
+	for i, text := range cmd.Witness {
+		if _, err := keylog.ParseWitnessKey(text); err != nil {
+			return k, withHint(fmt.Errorf("--witness: %w", err), "kith keylog cosign prints the key of a witness")
+		}
+		if slices.Contains(cmd.Witness[:i], text) {
+			return k, errors.New("--witness: one of them is given twice")
+		}
+	}
+	if cmd.Quorum < 0 || cmd.Quorum > len(cmd.Witness) {
+		return k, errors.New("--quorum: at most as many as there are witnesses")
+	}
+	return k, nil
+}
+
 func (cmd *discoverCommand) cache() client.Cache {
 	switch {
 	case cmd.Cache != "":
@@ -118,6 +156,8 @@ func clientError(err error) error {
 		return withHint(err, "--server https://..., --region with two letters such as US, --own-number with + and country code")
 	case errors.Is(err, client.ErrAnswer):
 		return withHint(err, "is there a Kith server at that address?")
+	case errors.Is(err, client.ErrKeyLog):
+		return withHint(err, "%s", keyLogHint(err))
 	case errors.Is(err, client.ErrKeyChanged):
 		return withHint(err, "the server may be telling its users apart, or was set up anew: ask its operator. To begin again, delete the state file")
 	case errors.Is(err, client.ErrState):
@@ -141,4 +181,20 @@ func clientError(err error) error {
 		return fileError("address book", err)
 	}
 	return err
+}
+
+// keyLogHint says what to do about a key log that was refused.
+func keyLogHint(err error) string {
+	switch {
+	case errors.Is(err, keylog.ErrFork), errors.Is(err, keylog.ErrRollback):
+		return "this log is not the one that was seen before: do not trust the server. Keep the state file: it has what was seen"
+	case errors.Is(err, client.ErrKeyNotLogged):
+		return "do not use the server: it may be telling its users apart"
+	case errors.Is(err, keylog.ErrQuorum):
+		return "the witnesses may not have seen the last entry yet: try again later, or ask the operator"
+	case errors.Is(err, keylog.ErrSignature), errors.Is(err, keylog.ErrOrigin):
+		return "is --verifier-key that of this server? If so, do not trust the server"
+	default:
+		return "do not trust the server, or whatever is between"
+	}
 }

@@ -21,6 +21,15 @@ type resultJSON struct {
 	Labels   client.LabelPolicy   `json:"labels"`
 	Why      string               `json:"why"`
 	Deferred int                  `json:"deferred"`
+	Moving   *movingJSON          `json:"moving,omitempty"`
+}
+
+// movingJSON is there while the move to a new epoch waits.
+type movingJSON struct {
+	From uint32 `json:"from"`
+	To   uint32 `json:"to"`
+	Left int    `json:"left"`
+	New  int    `json:"new"`
 }
 
 type matchJSON struct {
@@ -35,6 +44,9 @@ func printJSON(w io.Writer, r *client.Result) error {
 	out := resultJSON{
 		Mode: r.Mode, Epoch: r.Epoch, Contacts: r.Contacts, Numbers: r.Numbers, Skipped: r.SkippedByReason(),
 		Matches: make([]matchJSON, 0, len(r.Matches)), Labels: r.Labels, Why: r.Why, Deferred: r.Deferred,
+	}
+	if m := r.Moving; m != nil {
+		out.Moving = &movingJSON{m.From, m.To, m.Left, m.New}
 	}
 	for _, m := range r.Matches {
 		out.Matches = append(out.Matches, matchJSON{m.Number, m.Name, m.OtherNames, m.Label})
@@ -63,6 +75,10 @@ func printResult(w io.Writer, r *client.Result) error {
 		len(r.Matches), r.Numbers, r.Contacts, r.Mode, r.Epoch, r.Evaluated)
 	if r.Deferred > 0 {
 		fmt.Fprintf(w, "%d numbers wait for the budget, until %s\n", r.Deferred, r.Next.Format("2006-01-02 15:04"))
+	}
+	if m := r.Moving; m != nil {
+		fmt.Fprintf(w, "the move from epoch %d to %d waits for quota: %d elements are left, and %d new numbers were not looked up; the next run with this --state goes on\n",
+			m.From, m.To, m.Left, m.New)
 	}
 	_, err := fmt.Fprintf(w, "%s Lookups and labels took %s.\n", r.Why, bytesText(r.Bytes))
 	return err
