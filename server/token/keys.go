@@ -4,13 +4,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
-	"fmt"
-	"time"
+	"slices"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -20,6 +18,52 @@ const (
 	pemPrivate = "PRIVATE KEY"
 	pemPublic  = "PUBLIC KEY"
 )
+
+// algorithm returns the one JWS algorithm that a public key is used with, or ErrKey.
+func algorithm(key any) (string, error) {
+	switch key := key.(type) {
+	case ed25519.PublicKey:
+		if len(key) == ed25519.PublicKeySize && !smallOrder(key) {
+			return jwt.SigningMethodEdDSA.Alg(), nil
+		}
+	case *ecdsa.PublicKey:
+		if key != nil && key.Curve == elliptic.P256() {
+			return jwt.SigningMethodES256.Alg(), nil
+		}
+	}
+	return "", ErrKey
+}
+
+// smallOrders are the encodings of the points whose order divides 8, with the sign bit clear, those that are not canonical
+// included: y = 0, 1, two square roots of order 8, p-1, p and p+1.
+var smallOrders = [][ed25519.PublicKeySize]byte{
+	{},
+	{1},
+	{0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+		0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
+	{0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+		0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},
+	nearPrime(0xec),
+	nearPrime(0xed),
+	nearPrime(0xee),
+}
+
+// nearPrime is 2^255 - 256 + last, little-endian.
+func nearPrime(last byte) (b [ed25519.PublicKeySize]byte) {
+	for i := range b {
+		b[i] = 0xff
+	}
+	b[0], b[31] = last, 0x7f
+	return b
+}
+
+// smallOrder tells whether anyone can sign under a key: the product of such a point and the hash of the text is the identity
+// for one text in eight or more. A key of zeros, left where the real one should have been, is one of them.
+func smallOrder(key ed25519.PublicKey) bool {
+	y := [ed25519.PublicKeySize]byte(key)
+	y[31] &= 0x7f
+	return slices.Contains(smallOrders, y)
+}
 
 // keyID returns the kid of a public key: 16 characters of the SHA-256 of its SubjectPublicKeyInfo.
 func keyID(public any) string {
@@ -70,87 +114,3 @@ func publicOf(block *pem.Block) (any, error) {
 	}
 	return key, nil
 }
-
-// Signer makes tokens, for trying things out and for tests; a messenger's own account service issues them otherwise. It
-// holds a private key and prints as a placeholder.
-type Signer struct {
-	key    any // ed25519.PrivateKey or *ecdsa.PrivateKey
-	public any
-	method jwt.SigningMethod
-}
-
-// NewSigner makes an Ed25519 key. It returns the error of crypto/rand.
-func NewSigner() (*Signer, error) {
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("token: %w", err)
-	}
-	return &Signer{private, public, jwt.SigningMethodEdDSA}, nil
-}
-
-// ParseSigner reads a private key in PEM (PKCS #8), or returns ErrKey.
-func ParseSigner(text []byte) (*Signer, error) {
-	block, _ := pem.Decode(text)
-	if block == nil || block.Type != pemPrivate {
-		return nil, ErrKey
-	}
-	return parseSigner(block)
-}
-
-func parseSigner(block *pem.Block) (*Signer, error) {
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, ErrKey
-	}
-	switch key := key.(type) {
-	case ed25519.PrivateKey:
-		return &Signer{key, key.Public(), jwt.SigningMethodEdDSA}, nil
-	case *ecdsa.PrivateKey:
-		if key.Curve == elliptic.P256() {
-			return &Signer{key, &key.PublicKey, jwt.SigningMethodES256}, nil
-		}
-	}
-	return nil, ErrKey
-}
-
-// Public returns the public key, for NewVerifier.
-func (s *Signer) Public() any { return s.public }
-
-// MarshalPEM returns the private key in the form that ParseSigner reads.
-func (s *Signer) MarshalPEM() ([]byte, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(s.key)
-	if err != nil {
-		return nil, ErrKey
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: pemPrivate, Bytes: der}), nil
-}
-
-// MarshalPublicPEM returns the public key in the form that ParsePublicKeys reads.
-func (s *Signer) MarshalPublicPEM() ([]byte, error) {
-	der, err := x509.MarshalPKIXPublicKey(s.public)
-	if err != nil {
-		return nil, ErrKey
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: pemPublic, Bytes: der}), nil
-}
-
-// Mint makes a token for an account: scope is words separated by spaces, and it is valid from now for the time given.
-func (s *Signer) Mint(account, scope, audience string, now time.Time, valid time.Duration) (string, error) {
-	t := jwt.NewWithClaims(s.method, claims{
-		RegisteredClaims: jwt.RegisteredClaims{
-			Subject: account, Audience: jwt.ClaimStrings{audience},
-			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(valid)),
-		},
-		Scope: scope,
-	})
-	t.Header["kid"] = keyID(s.public)
-	text, err := t.SignedString(s.key)
-	if err != nil {
-		return "", fmt.Errorf("token: signing: %w", err)
-	}
-	return text, nil
-}
-
-// String returns a placeholder, and GoString too.
-func (s *Signer) String() string   { return "[token signing key]" }
-func (s *Signer) GoString() string { return s.String() }

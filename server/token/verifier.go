@@ -1,12 +1,13 @@
 package token
 
 import (
-	"crypto/ecdsa"
-	"crypto/ed25519"
+	"context"
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -21,8 +22,10 @@ const (
 const (
 	// DefaultAudience is the audience of tokens where none is configured.
 	DefaultAudience = "kith"
-	// leeway is how far the clocks of issuer and server may differ.
-	leeway = 30 * time.Second
+	// DefaultLeeway is how far the clocks of issuer and server may differ where nothing else is said.
+	DefaultLeeway = 30 * time.Second
+	// maxLeeway is the most that may be said.
+	maxLeeway = 5 * time.Minute
 	// maxToken is the longest token that is looked at, in bytes.
 	maxToken = 8 << 10
 	// maxSubject is the longest account id, in bytes.
@@ -30,108 +33,148 @@ const (
 )
 
 var (
-	// ErrToken means a token that is malformed, expired, not yet valid, for another audience, without a subject, or not
-	// signed by a known key with an algorithm that is allowed.
+	// ErrToken means a token that is malformed, expired, not yet valid, of an unknown issuer, for another audience, without
+	// a subject, or not signed by a key of its issuer with an algorithm that is allowed.
 	ErrToken = errors.New("token: not valid")
 	// ErrScope means a valid token that is not for this.
 	ErrScope = errors.New("token: scope missing")
 	// ErrKey means a key that is neither Ed25519 nor ECDSA over P-256, or not PEM.
 	ErrKey = errors.New("token: key is not an Ed25519 or P-256 key in PEM")
+	// ErrIssuers means a verifier without an issuer, with one that has no keys or an unknown scope, or with two of one name.
+	ErrIssuers = errors.New("token: an issuer needs keys, a name of its own and scopes that there are")
+	// ErrLeeway means a leeway below zero or above five minutes.
+	ErrLeeway = errors.New("token: leeway is not between 0 and 5 minutes")
 )
 
-// Verifier checks tokens against a set of public keys.
+// Issuer is who may make tokens. Account ids of all issuers are in one space: the same sub is the same account.
+type Issuer struct {
+	// Name is the claim iss of its tokens. Empty: those of any name that no other issuer has, or of none.
+	Name string
+	// Audience is what the claim aud has to name; DefaultAudience if empty.
+	Audience string
+	// Scopes are those that its tokens are good for, whatever more they claim; all if empty.
+	Scopes []string
+	// Keys are those that its tokens are signed with.
+	Keys *Keys
+}
+
+// Config is what a Verifier is made of.
+type Config struct {
+	// Issuers are one or more, each with its own name.
+	Issuers []Issuer
+	// Leeway is how far the clocks of issuer and server may differ; DefaultLeeway if zero.
+	Leeway time.Duration
+}
+
+// Verifier checks tokens against the keys of their issuers.
 type Verifier struct {
-	keys   []publicKey
-	parser *jwt.Parser
+	issuers map[string]*issuer
+	parser  *jwt.Parser
 }
 
-type publicKey struct {
-	id  string // kid, or "" if unknown
-	alg string
-	key any
+type issuer struct {
+	Issuer
+	claims *jwt.Validator
 }
 
-// NewVerifier returns a verifier for tokens of one audience, signed by one of keys, each an ed25519.PublicKey or an
-// *ecdsa.PublicKey over P-256. It returns ErrKey for others or for none.
-func NewVerifier(audience string, keys ...any) (*Verifier, error) {
-	v := &Verifier{parser: jwt.NewParser(
-		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg(), jwt.SigningMethodES256.Alg()}),
-		jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithIssuedAt(),
-	)}
-	for _, key := range keys {
-		alg, err := algorithm(key)
-		if err != nil {
-			return nil, err
-		}
-		v.keys = append(v.keys, publicKey{keyID(key), alg, key})
+// New returns a verifier for tokens of the issuers. It returns ErrIssuers or ErrLeeway.
+func New(config Config) (*Verifier, error) {
+	leeway := config.Leeway
+	if leeway == 0 {
+		leeway = DefaultLeeway
 	}
-	if len(v.keys) == 0 {
-		return nil, ErrKey
+	if leeway < 0 || leeway > maxLeeway {
+		return nil, ErrLeeway
+	}
+	v := &Verifier{
+		issuers: make(map[string]*issuer),
+		// The claims are validated by Verify, since the audience follows from the issuer.
+		parser: jwt.NewParser(jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation(),
+			jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg(), jwt.SigningMethodES256.Alg()})),
+	}
+	for _, i := range config.Issuers {
+		if i.Audience == "" {
+			i.Audience = DefaultAudience
+		}
+		if len(i.Scopes) == 0 {
+			i.Scopes = []string{ScopeDiscover, ScopeRegister, ScopeOperate}
+		}
+		if v.issuers[i.Name] != nil || !i.complete() {
+			return nil, ErrIssuers
+		}
+		v.issuers[i.Name] = &issuer{i, jwt.NewValidator(jwt.WithAudience(i.Audience),
+			jwt.WithExpirationRequired(), jwt.WithLeeway(leeway), jwt.WithIssuedAt())}
+	}
+	if len(v.issuers) == 0 {
+		return nil, ErrIssuers
 	}
 	return v, nil
 }
 
-// algorithm returns the one JWS algorithm that a public key is used with, or ErrKey.
-func algorithm(key any) (string, error) {
-	switch key := key.(type) {
-	case ed25519.PublicKey:
-		if len(key) == ed25519.PublicKeySize {
-			return jwt.SigningMethodEdDSA.Alg(), nil
-		}
-	case *ecdsa.PublicKey:
-		if key.Curve != nil && key.Curve.Params().BitSize == 256 {
-			return jwt.SigningMethodES256.Alg(), nil
+// complete tells whether an issuer has keys, and only scopes that there are: one misspelt would never be granted.
+func (i Issuer) complete() bool {
+	for _, scope := range i.Scopes {
+		if scope != ScopeDiscover && scope != ScopeRegister && scope != ScopeOperate {
+			return false
 		}
 	}
-	return "", ErrKey
+	return i.Keys != nil
 }
 
-type claims struct {
-	jwt.RegisteredClaims
-	Scope string `json:"scope"`
+// NewVerifier returns a verifier for tokens of any issuer for one audience, signed by one of keys, which are those of
+// FixedKeys, whose errors it returns.
+func NewVerifier(audience string, keys ...any) (*Verifier, error) {
+	fixed, err := FixedKeys(keys...)
+	if err != nil {
+		return nil, err
+	}
+	return New(Config{Issuers: []Issuer{{Audience: audience, Keys: fixed}}})
 }
 
-// Verify returns the account that a token names, if it is valid and has the scope. It returns ErrToken or ErrScope.
+// Run keeps the keys of all issuers up to date until ctx ends.
+func (v *Verifier) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	for _, i := range v.issuers {
+		running.Go(func() { i.Keys.Run(ctx) })
+	}
+	running.Wait()
+}
+
+// Verify returns the account that a token names, if it is valid and has the scope. It returns ErrToken or ErrScope. It may wait for
+// a second, for the keys of the issuer to be read again.
 func (v *Verifier) Verify(token, scope string) (account string, err error) {
-	if len(token) > maxToken {
+	if len(token) > maxToken || !plainHeader(token) {
 		return "", ErrToken
 	}
 	var c claims
-	if _, err := v.parser.ParseWithClaims(token, &c, v.candidates); err != nil {
+	var from *issuer
+	if _, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+		if from = v.issuerOf(&c); from == nil {
+			return nil, ErrToken
+		}
+		return from.Keys.keyFor(t)
+	}); err != nil {
 		return "", ErrToken
 	}
-	if c.Subject == "" || len(c.Subject) > maxSubject {
+	if from.claims.Validate(&c) != nil || !validSubject(c.Subject) {
 		return "", ErrToken
 	}
-	if !slices.Contains(strings.Fields(c.Scope), scope) {
+	if !slices.Contains(strings.Fields(c.Scope), scope) || !slices.Contains(from.Scopes, scope) {
 		return "", ErrScope
 	}
 	return c.Subject, nil
 }
 
-// candidates returns the keys that a token may have been signed with: those of its algorithm, and of its kid if it
-// names one that is known. The key decides the algorithm, never the token alone.
-func (v *Verifier) candidates(t *jwt.Token) (any, error) {
-	// RFC 7515, Section 4.1.11: extensions that must be understood, of which there are none here.
-	if _, critical := t.Header["crit"]; critical {
-		return nil, ErrToken
+// issuerOf returns the issuer whose keys must have signed a token, or nil. The name is not to be trusted before that.
+func (v *Verifier) issuerOf(c *claims) *issuer {
+	if named := v.issuers[c.Issuer]; named != nil {
+		return named
 	}
-	kid, _ := t.Header["kid"].(string)
-	var named, all jwt.VerificationKeySet
-	for _, k := range v.keys {
-		if k.alg != t.Method.Alg() {
-			continue
-		}
-		all.Keys = append(all.Keys, k.key)
-		if kid != "" && k.id == kid {
-			named.Keys = append(named.Keys, k.key)
-		}
-	}
-	if len(named.Keys) > 0 {
-		return named, nil
-	}
-	if len(all.Keys) == 0 {
-		return nil, ErrKey
-	}
-	return all, nil
+	return v.issuers[""]
+}
+
+// validSubject tells whether a claim sub names an account. The replacement character stands for what is not a character, so
+// that different names would be one.
+func validSubject(sub string) bool {
+	return sub != "" && len(sub) <= maxSubject && !strings.ContainsRune(sub, utf8.RuneError)
 }
