@@ -12,6 +12,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/kith-project/kith/crypto/keylog"
+	"github.com/kith-project/kith/crypto/secret"
 	"github.com/kith-project/kith/server"
 	"github.com/kith-project/kith/server/directory"
 	"github.com/kith-project/kith/server/ephemeral"
@@ -45,6 +47,7 @@ type serveCommand struct {
 	SnapshotInterval time.Duration `default:"6h" help:"How often the snapshot is built (default ${default}). Someone hidden is out of every snapshot after twice as long."`
 	KeepChanges      time.Duration `default:"168h" help:"How long changes are kept for devices that have an older snapshot (default ${default})."`
 	RotationShare    float64       `default:"0.25" placeholder:"SHARE" help:"How much of the machine's cores the work of a rotation may take (default ${default}), above 0 and at most 1: more is faster, and slows lookups down."`
+	rotationTimes
 	KeyCeiling       int64         `default:"1099511627776" placeholder:"N" help:"How many elements may be evaluated under one key before it is to be rotated (default ${default}, 2^40). Nothing is refused: from three quarters on there are warnings."`
 	KeylogOrigin     string        `placeholder:"NAME" help:"Name of the key log when it is made, for devices and witnesses: a host and path of your own, such as kith.example.org/keylog. By default a random one."`
 	KeepTombstones   time.Duration `default:"720h" help:"How long a deletion is remembered, so that a late write does not undo it (default ${default})."`
@@ -52,6 +55,14 @@ type serveCommand struct {
 	BehindProxy      bool          `help:"Take addresses from X-Forwarded-For, as a proxy on a private network sets it."`
 
 	LogFormat string `default:"text" enum:"text,json" help:"Form of the log on standard error: text or json."`
+}
+
+// rotationTimes are those of rotations. What is right is no matter of taste, so that help does not show them; tests that
+// stop servers for longer than a lease have less time.
+type rotationTimes struct {
+	RotationLease time.Duration `hidden:"" default:"15s" help:"How long a server that has stopped silently keeps others from its part of a rotation."`
+	SweepAfter    time.Duration `hidden:"" default:"10s" help:"How long after an epoch has ended its registrations are removed."`
+	SecondSweep   time.Duration `hidden:"" default:"10m" help:"How long after that they are removed once more."`
 }
 
 // Run builds a server from the flags and answers until the process is told to stop.
@@ -85,7 +96,7 @@ func (cmd *serveCommand) Run(ctx context.Context, t *terminal) error {
 	}
 	s, err := buildStack(ctx, stackConfig{
 		rdb: rdb, masters: masters, verifier: verifier, expectedUsers: cmd.ExpectedUsers, minAnonymity: cmd.MinAnonymity,
-		keylogOrigin: cmd.KeylogOrigin, rotationShare: cmd.RotationShare, keyCeiling: cmd.KeyCeiling,
+		keylogOrigin: cmd.KeylogOrigin, rotationShare: cmd.RotationShare, rotationTimes: cmd.rotationTimes, keyCeiling: cmd.KeyCeiling,
 		snapshots: snapshot.Config{Interval: cmd.SnapshotInterval, KeepChanges: cmd.KeepChanges}, keepTombstones: cmd.KeepTombstones,
 		logger: cmd.logger(t), lookupsPerSource: cmd.LookupsPerSource, behindProxy: cmd.BehindProxy,
 	})
@@ -136,10 +147,14 @@ func (cmd *serveCommand) check() error {
 		return errors.New("--keep-tombstones: at least 1h")
 	case !(cmd.RotationShare > 0 && cmd.RotationShare <= 1):
 		return errors.New("--rotation-share: above 0, and at most 1")
+	case min(cmd.RotationLease, cmd.SweepAfter, cmd.SecondSweep) < 100*time.Millisecond || cmd.RotationLease > 5*time.Minute:
+		return errors.New("--rotation-lease, --sweep-after and --second-sweep: at least 100ms, and a lease at most 5m")
 	case cmd.KeyCeiling < 1:
 		return errors.New("--key-ceiling: at least 1")
 	case cmd.LookupsPerSource == 0:
 		return errors.New("--lookups-per-source: at least 1, or -1 for no limit")
+	case cmd.KeylogOrigin != "" && !validOrigin(cmd.KeylogOrigin):
+		return withHint(fmt.Errorf("--keylog-origin: %w", keylog.ErrName), "a host and path of your own, such as kith.example.org/keylog")
 	case cmd.Ephemeral || cmd.Dir != "":
 		return nil
 	case cmd.TokenKeys == "":
@@ -149,6 +164,12 @@ func (cmd *serveCommand) check() error {
 	default:
 		return nil
 	}
+}
+
+// validOrigin reports whether a key log may have this name.
+func validOrigin(name string) bool {
+	_, err := keylog.NewSigner(name, secret.Value{})
+	return err == nil
 }
 
 // masterKeys returns the master keys to try, the present one first: as configured, or that of the folder.

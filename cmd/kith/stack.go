@@ -48,8 +48,9 @@ type stackConfig struct {
 	minAnonymity  int     // plausible numbers that a prefix must have at least
 	keylogOrigin  string  // name of a new key log, or "" for a random one
 	rotationShare float64 // of the machine's cores that a rotation may take
-	keyCeiling    int64   // elements that may be evaluated under one key
-	snapshots     snapshot.Config
+	rotationTimes
+	keyCeiling int64 // elements that may be evaluated under one key
+	snapshots  snapshot.Config
 	// keepTombstones is how long a deletion is remembered, for writes that come late.
 	keepTombstones time.Duration
 	logger         *slog.Logger // required
@@ -101,6 +102,7 @@ func buildStack(ctx context.Context, c stackConfig) (*stack, error) {
 func (c *stackConfig) newRotator(keys *keyring.Keyring, store *directory.Store, counter *usage.Counter) (*rotation.Rotator, error) {
 	return rotation.New(rotation.Config{
 		Redis: c.rdb, Directory: store, Keyring: keys, Share: c.rotationShare,
+		Lease: c.RotationLease, SweepAfter: c.SweepAfter, SecondSweep: c.SecondSweep,
 		SweepSnapshot: func(ctx context.Context, epoch uint32) error { return snapshot.Sweep(ctx, c.rdb, epoch) },
 		Evaluations:   func(_ context.Context, epoch uint32) (int64, error) { return counter.Total(epoch), nil },
 		OnError:       func(err error) { c.logger.Warn("rotation", "cause", err.Error()) },
@@ -198,6 +200,8 @@ func keyringError(err error) error {
 	switch {
 	case errors.Is(err, keyring.ErrMasterKey):
 		return withHint(err, "the store was set up with another master key: give the --dir or the master key of then; after kith keyring reseal, the new one")
+	case errors.Is(err, keyring.ErrNone):
+		return withHint(err, "is this the right Redis? kith serve makes a keyring where there is none")
 	case errors.Is(err, keyring.ErrUnavailable), errors.Is(err, directory.ErrUnavailable):
 		return withHint(fmt.Errorf("%w while opening the keyring", err), "is Redis running, and does it take writes?")
 	default:
