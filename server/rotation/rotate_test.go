@@ -38,6 +38,12 @@ func TestRotation(t *testing.T) {
 			t.Errorf("got %+v", all)
 		}
 
+		for _, i := range []int{1, 2, 20, 21} {
+			if got := r.find(after, i); got != all[i] {
+				t.Errorf("number %d: got %+v, want %+v, the time of the tombstone as well", i, got, all[i])
+			}
+		}
+
 		s.drive(1, PhaseDone)
 		if e := s.reload().Epoch(1); e.State != keyring.StateRetired || e.Key != nil || e.Swept != 2 {
 			t.Errorf("the old epoch is %s, swept %d times, its key there: %t", e.State, e.Swept, e.Key != nil)

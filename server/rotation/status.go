@@ -10,7 +10,7 @@ import (
 	"github.com/kith-project/kith/server/keyring"
 )
 
-// verifyCost is how long verifying a record takes, for each of copying it; see BenchmarkMove.
+// verifyCost is how long verifying a record takes, for each of copying it; see BenchmarkCopy and BenchmarkVerify.
 const verifyCost = 0.5
 
 // Status is how the epochs of a deployment stand. Its JSON is what operators are shown.

@@ -1,0 +1,208 @@
+package rotation
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/kith-project/kith/crypto"
+	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/keyring"
+)
+
+// spoil returns a stored value with one bit changed.
+func spoil(value string, at int) string {
+	b := []byte(value)
+	b[at] ^= 1
+	return string(b)
+}
+
+// where the parts of a stored value begin.
+const (
+	inWrapped = 8
+	inLabel   = 8 + 32
+)
+
+// driveErrors has a server go on until there is nothing to do, and returns what went wrong.
+func (s *server) driveErrors() []error {
+	s.t.Helper()
+	var all []error
+	for quiet := 0; quiet < 3; {
+		s.reload()
+		worked, errs := s.step(context.Background())
+		all = append(all, errs...)
+		if worked {
+			quiet = 0
+		} else {
+			quiet++
+		}
+	}
+	return all
+}
+
+// unreadable returns a rotation in which four records of the old epoch can not be read, each in its way: malformed, another
+// length, an element that does not unwrap, a label that does not open.
+func unreadable(t *testing.T) (r *rig, s *server, id uint32, mend func()) {
+	t.Helper()
+	r = newRig(t)
+	s = r.server(nil)
+	s.put(0, 6, 5)
+	e := s.reload().Epoch(1)
+	good := make([]string, 4)
+	tags := make([]crypto.Tag, 4)
+	for i := range good {
+		_, tags[i], _ = r.tagOf(e, i)
+		good[i] = r.raw(e, tags[i])
+	}
+	for i, bad := range []string{"\x09" + good[0][1:], good[1][:len(good[1])-1], spoil(good[2], inWrapped), spoil(good[3], inLabel)} {
+		r.damage(e, tags[i], bad)
+	}
+	return r, s, s.stage(true, time.Hour), func() {
+		for i := range good {
+			r.damage(e, tags[i], good[i])
+		}
+	}
+}
+
+func TestUnreadableRecordsKeepAnEpochFromBecomingActive(t *testing.T) {
+	ctx := context.Background()
+	r, s, id, _ := unreadable(t)
+	if errs := s.driveErrors(); len(errs) != 1 || !errors.Is(errs[0], ErrUnreadable) {
+		t.Errorf("got errors %v, want ErrUnreadable once", errs)
+	}
+	status, err := s.Status(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := *status.Epochs[1].Rotation
+	if got.Phase != PhaseVerify || got.Items != 4 || got.ItemsDone != 4 || got.Unreadable != 4 || got.Accepted != 0 || got.RecordsDone != 6 {
+		t.Errorf("got %+v, want all done in verify and 4 unreadable", got)
+	}
+	for _, loss := range []int{-1, 0, 3} {
+		if err := s.Activate(ctx, id, loss); !errors.Is(err, keyring.ErrNotVerified) {
+			t.Errorf("Activate accepting %d: got %v, want ErrNotVerified", loss, err)
+		}
+	}
+	if errs := s.driveErrors(); len(errs) != 0 || s.reload().Epoch(id).State != keyring.StateStaged {
+		t.Errorf("got errors %v, and the epoch is %s", errs, s.reload().Epoch(id).State)
+	}
+
+	if err := s.Activate(ctx, id, 4); err != nil {
+		t.Errorf("Activate accepting 4: %v", err)
+	}
+	s.drive(id, PhaseSettled)
+	if err := s.Activate(ctx, id, 4); err != nil {
+		t.Errorf("Activate again: %v", err)
+	}
+	for i := range 6 {
+		want := stored{}
+		if i >= 4 {
+			want = visible(i, 5)
+		}
+		if got := r.find(s.reload().Epoch(id), i); got != want {
+			t.Errorf("number %d: got %+v, want %+v", i, got, want)
+		}
+	}
+}
+
+// TestAcceptedLossIsEnough has the operator accept the loss by the keyring alone: the epoch becomes active by itself.
+func TestAcceptedLossIsEnough(t *testing.T) {
+	_, s, id, _ := unreadable(t)
+	s.driveErrors()
+	if err := s.keys.AcceptLoss(context.Background(), id, 4); err != nil {
+		t.Fatal(err)
+	}
+	s.drive(id, PhaseSettled)
+}
+
+// TestMendedRecordsAreSeen mends the records, and the rotation goes on by itself.
+func TestMendedRecordsAreSeen(t *testing.T) {
+	r, s, id, mend := unreadable(t)
+	s.mend = time.Millisecond
+	s.drive(id, PhaseVerify)
+	for len(s.driveErrorsOnce()) == 0 {
+		s.reload()
+	}
+	mend()
+	s.drive(id, PhaseSettled)
+	snapshot := s.reload()
+	for i, got := range r.wantSame(snapshot.Epoch(1), snapshot.Epoch(id), 6) {
+		if got != visible(i, 5) {
+			t.Errorf("number %d: got %+v", i, got)
+		}
+	}
+}
+
+// driveErrorsOnce has a server go on by one step, and returns what went wrong.
+func (s *server) driveErrorsOnce() []error {
+	_, errs := s.step(context.Background())
+	return errs
+}
+
+// TestDamagedCopiesAreReplaced damages records of the new epoch between copy and verify, each in its way, all but the last
+// at the version that the old epoch has.
+func TestDamagedCopiesAreReplaced(t *testing.T) {
+	ctx := context.Background()
+	r := newRig(t)
+	s := r.server(nil)
+	s.put(0, 6, 5)
+	s.hide(5, 6)
+	id := s.stage(true, time.Hour)
+	s.drive(id, PhaseVerify)
+	to := s.reload().Epoch(id)
+	for i, damaged := range []func(good string) string{
+		func(good string) string { return "\x09" + good[1:] },
+		func(good string) string { return good[:20] },
+		func(good string) string { return spoil(good, inWrapped) },
+		func(good string) string { return spoil(good, inLabel) },
+		nil, // missing
+		func(good string) string { return spoil(good, inWrapped) },
+	} {
+		_, tag, _ := r.tagOf(to, i)
+		if damaged == nil {
+			key, f := field(to, tag)
+			r.rdb.HDel(ctx, key, f)
+		} else {
+			r.damage(to, tag, damaged(r.raw(to, tag)))
+		}
+	}
+	s.drive(id, PhaseSettled)
+	snapshot := s.reload()
+	for i := range 6 {
+		got, want := r.find(snapshot.Epoch(id), i), r.find(snapshot.Epoch(1), i)
+		if got != want || got == (stored{}) {
+			t.Errorf("number %d: got %+v, want %+v", i, got, want)
+		}
+	}
+	p, err := s.queueOf(PhaseVerify, id).read(ctx)
+	if err != nil || p.written != 6 || p.unreadable != 0 {
+		t.Errorf("verify: got %+v, %v, want 6 written", p, err)
+	}
+}
+
+// TestCopiesThatCanNotBeReplaced has damage in the new epoch that the old one can not mend: a later version, which only
+// the new epoch has, and an empty value, which no write can expect.
+func TestCopiesThatCanNotBeReplaced(t *testing.T) {
+	r := newRig(t)
+	s := r.server(nil)
+	s.put(0, 2, 5)
+	id := s.stage(true, time.Hour)
+	s.drive(id, PhaseVerify)
+	to := s.reload().Epoch(id)
+	_, tag, _ := r.tagOf(to, 0)
+	later := directory.Record{Format: directory.Visible, Version: 9}
+	value, err := later.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.damage(to, tag, string(value))
+	_, tag, _ = r.tagOf(to, 1)
+	r.damage(to, tag, "")
+	if errs := s.driveErrors(); len(errs) != 1 || !errors.Is(errs[0], ErrUnreadable) {
+		t.Errorf("got errors %v, want ErrUnreadable once", errs)
+	}
+	if got := s.reload().Epoch(id).State; got != keyring.StateStaged {
+		t.Errorf("the new epoch is %s", got)
+	}
+}
