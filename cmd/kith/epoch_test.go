@@ -277,6 +277,45 @@ func TestAbortedRotation(t *testing.T) {
 	}
 }
 
+// TestUnreadableRegistration damages a registration in the store: a rotation stops before its end and says what to do, and
+// goes on once the operator has given that registration up.
+func TestUnreadableRegistration(t *testing.T) {
+	t.Parallel()
+	store := redistest.Start(t, redistest.AppendFsync("no"))
+	s := operated(t, t.TempDir(), store)
+	numbers := fictional(0, 4)
+	s.putMany(t, numbers, func(string) string { return "here" })
+	rdb, ctx := store.Client(), t.Context()
+	bucket := rdb.Keys(ctx, "kith:{e1.p*}:b*").Val()[0]
+	tag := rdb.HKeys(ctx, bucket).Val()[0]
+	value := []byte(rdb.HGet(ctx, bucket, tag).Val())
+	value[20] ^= 1 // of the wrapped element
+	if err := rdb.HSet(ctx, bucket, tag, value).Err(); err != nil {
+		t.Fatal(err)
+	}
+
+	r := runKith(t, "epoch", "rotate", "--wait", "--window", "0s", "--admin", s.admin, "--token-file", s.token("operate"))
+	want := "kith: 1 registration can not be read, so that epoch 2 does not become active by itself\n" +
+		"hint: kith epoch activate 2 --accept-loss 1 gives up what can not be read, kith epoch abort 2 stays with epoch 1\n"
+	if r.status != 1 || !strings.HasSuffix(r.stderr, want) {
+		t.Fatalf("rotate --wait: got status %d and %q, want it to end with %q", r.status, r.stderr, want)
+	}
+	r = runKith(t, "epoch", "activate", "2", "--admin", s.admin, "--token-file", s.token("operate"))
+	if r.status != 1 || !strings.Contains(r.stderr, "(not-verified)") || !strings.Contains(r.stderr, "--accept-loss N gives them up") {
+		t.Errorf("activate: got status %d and %q", r.status, r.stderr)
+	}
+	r = runKith(t, "epoch", "status", "--admin", s.admin, "--token-file", s.token("operate"))
+	if !strings.Contains(r.stderr, "kith: warning: 1 registration can not be read") {
+		t.Errorf("status: got %q on standard error", r.stderr)
+	}
+	if got := s.operate(t, "epoch", "activate", "2", "--accept-loss", "1"); got != "epoch 2 is active\n" {
+		t.Errorf("activate --accept-loss 1: got %q", got)
+	}
+	if epoch, found := s.find(t, numbers); epoch != 2 || len(found) != 3 {
+		t.Errorf("found %d in epoch %d, want 3 in epoch 2", len(found), epoch)
+	}
+}
+
 // TestKeyCeiling evaluates as many elements as a key may: status, metrics and log ask for a rotation, and nothing is refused.
 func TestKeyCeiling(t *testing.T) {
 	t.Parallel()

@@ -211,7 +211,7 @@ func (s *epochsStatus) warnings() []string {
 	var out []string
 	for _, e := range s.Epochs {
 		if r := e.Rotation; r != nil && r.Unreadable > r.Accepted && e.State == stateStaged {
-			out = append(out, unreadableText(&e))
+			out = append(out, e.unreadable()+": "+e.unreadableHint())
 		}
 		if e.State == stateActive && s.KeyCeiling > 0 {
 			if text := ceilingText(e.ID, e.Evaluations, s.KeyCeiling); text != "" {
@@ -222,11 +222,19 @@ func (s *epochsStatus) warnings() []string {
 	return out
 }
 
-// unreadableText says that records can not be read, and what to do.
-func unreadableText(e *epochStatus) string {
-	return fmt.Sprintf("%d registrations can not be read, so that epoch %d does not become active by itself: "+
-		"kith epoch activate %d --accept-loss %d gives them up, kith epoch abort %d stays with epoch %d",
-		e.Rotation.Unreadable, e.ID, e.ID, e.Rotation.Unreadable, e.ID, e.From)
+// unreadable says that registrations can not be read.
+func (e *epochStatus) unreadable() string {
+	count := "1 registration"
+	if n := e.Rotation.Unreadable; n != 1 {
+		count = fmt.Sprintf("%d registrations", n)
+	}
+	return fmt.Sprintf("%s can not be read, so that epoch %d does not become active by itself", count, e.ID)
+}
+
+// unreadableHint says what to do about it.
+func (e *epochStatus) unreadableHint() string {
+	return fmt.Sprintf("kith epoch activate %d --accept-loss %d gives up what can not be read, kith epoch abort %d stays with epoch %d",
+		e.ID, e.Rotation.Unreadable, e.ID, e.From)
 }
 
 // ceilingText warns of a key that has answered for as many elements as it should, or soon will; "" while there is no need.

@@ -104,8 +104,7 @@ func (w *wait) staged(e *epochStatus) (done bool, _ error) {
 		return false, nil
 	case r.stuck():
 		w.endBar()
-		return false, withHint(fmt.Errorf("%d registrations can not be read, so that epoch %d does not become active by itself", r.Unreadable, e.ID),
-			"kith epoch activate %d --accept-loss %d gives them up, kith epoch abort %d stays with epoch %d", e.ID, r.Unreadable, e.ID, e.From)
+		return false, withHint(errors.New(e.unreadable()), "%s", e.unreadableHint())
 	case r.Phase == phaseReady && !r.Auto:
 		w.endBar()
 		_, err := fmt.Fprintf(w.t.stdout, "epoch %d is verified\n", e.ID)

@@ -74,7 +74,7 @@ func TestWait(t *testing.T) {
 		{
 			name: "unreadable", err: "3 registrations can not be read, so that epoch 2 does not become active by itself",
 			answers: []any{standing(stateStaged, rotationState{Phase: "verify", Items: 8, ItemsDone: 8, Unreadable: 3, Accepted: 1, Auto: true})},
-			hint:    "kith epoch activate 2 --accept-loss 3 gives them up, kith epoch abort 2 stays with epoch 1",
+			hint:    "kith epoch activate 2 --accept-loss 3 gives up what can not be read, kith epoch abort 2 stays with epoch 1",
 		},
 		{
 			name: "some unreadable, and still at it", stdout: "epoch 2 is active\n",
@@ -149,7 +149,7 @@ func TestWarningsOfStatus(t *testing.T) {
 	got := strings.Join(s.warnings(), "\n")
 	want := "the key of epoch 1 has evaluated 1099511627776 elements, over its ceiling of 2^40: rotate it (kith epoch rotate)\n" +
 		"2 registrations can not be read, so that epoch 2 does not become active by itself: " +
-		"kith epoch activate 2 --accept-loss 2 gives them up, kith epoch abort 2 stays with epoch 1"
+		"kith epoch activate 2 --accept-loss 2 gives up what can not be read, kith epoch abort 2 stays with epoch 1"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
