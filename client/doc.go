@@ -40,6 +40,32 @@
 // lookup is a random delay, and no TLS session is resumed from one connection to another. A relay that hides the address
 // of the device goes into Options.LookupHTTP. What remains, timing and address without a relay, is said in docs/privacy.md.
 //
+// # Epochs
+//
+// An operator changes the key of a server by a new epoch, in which everything is evaluated and looked up anew. The state keeps
+// what was evaluated and found for each epoch that the server still serves. While the old one drains, the directory names a
+// window. Each device draws one moment of it, once, and until then works in the old epoch as if nothing was; a new device
+// begins in the new one. After its moment a device evaluates the address book in the new epoch and looks it up there, as in
+// a first Sync. As long as the quota does not allow all of that, Sync answers from the old epoch, which [Result.Moving] says,
+// and the next one goes on. An epoch that has ended is left in the same Sync. Where a budget spreads the lookups in the new
+// epoch over days, matches of the old one are shown until their numbers are looked up again.
+//
+// What a move tells the server is what a first Sync does: how many elements, by the account; and without one, in mode
+// bucket, prefixes, filled up and shuffled anew. To whoever lacks one of the two keys, the prefixes of a number in two
+// epochs have nothing to do with each other. An operator that has both keys, and can tell that both sets of prefixes came from
+// one device, can intersect them, against which decoys do not help: of 10^10 possible numbers, 1,000 prefixes of 20 bits
+// leave 9,500 for each contact, those of two epochs leave 10, and those of three hardly any but the contact's own. So no Sync
+// looks up in two epochs, unless one ends during it, and then not over the same connection; the moment is random, and a
+// device can be told by its address and its class of counts only. Mode snapshot shows no such set, except for the buckets of
+// labels, to which the same applies.
+//
+// # Key log
+//
+// With a public key of its own for each user, a server could tell whose lookup is whose. The key of an epoch is remembered, and
+// ErrKeyChanged returned if it changes. That it is the key which others are given is shown by the server's key log: with
+// [Options].KeyLog each Sync verifies the log before it uses an epoch, against the checkpoint that it remembered, and uses no
+// key that is not in it. What is left without a quorum of witnesses, [KeyLog] says.
+//
 // # State
 //
 // Evaluations cost quota, so the app keeps their results in a [StateStore], and the next Sync pays only for numbers
@@ -54,14 +80,15 @@
 //
 // Network errors and answers 429, 500, 502, 503 and 504 are tried again, as long as Retry-After stays below
 // Options.MaxWait; beyond that, Sync returns the [*ProblemError], whose RetryAfter tells the app when to call Sync
-// again. An answer whose proof does not hold, or a public key that changed, ends the Sync before it is used. No error
+// again. An answer whose proof does not hold, a public key that changed, or a key log that is not what it was ends the Sync
+// before it is used. No error
 // of this package contains a number, a name, a token, an element or a body; those of the app's own store, token source
 // and address book are passed on as they are.
 //
 // # What is left out
 //
-// The key log, and migration windows between epochs: they have their places in directory.go. Nothing here runs in the
-// background: the app decides when to call Sync.
+// Nothing here runs in the background: the app decides when to call Sync. How old the cosignatures of a key log are is not
+// looked at: a device that has seen no newer log can be shown one that is out of date, whose keys are still those of all.
 //
 // # Timing
 //

@@ -78,6 +78,15 @@ func TestSyncRefusesServers(t *testing.T) {
 		{"directory without limits", directory("max_elements", "max_things"), client.ErrAnswer, 1},
 		{"directory without limit of tags", directory("max_tags", "max_things"), client.ErrAnswer, 1},
 		{"public key of a wrong length", directory(`"public_key":"`, `"public_key":"AA`), client.ErrAnswer, 1},
+		{"epoch twice", func(s *fakeServer, _ *client.Options) {
+			s.addEpoch(1, "draining", nil)
+		}, client.ErrAnswer, 1},
+		{"migration that ends before it begins", func(s *fakeServer, _ *client.Options) {
+			s.migration = map[string]any{"from": 1, "to": 2, "begins": 2, "ends": 1}
+		}, client.ErrAnswer, 1},
+		{"migration before 1970", func(s *fakeServer, _ *client.Options) {
+			s.migration = map[string]any{"from": 1, "to": 2, "begins": -1, "ends": 1}
+		}, client.ErrAnswer, 1},
 		{"no active epoch", directory("active", "draining"), client.ErrNoEpoch, 1},
 		{"two active epochs", func(s *fakeServer, _ *client.Options) { s.addEpoch(2, "active", nil) }, client.ErrAnswer, 1},
 		{"no known lookup mode", directory(`"exact"`, `"inexact"`), client.ErrMode, 1},

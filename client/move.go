@@ -59,7 +59,7 @@ func (r *run) moveDue() (bool, error) {
 // goes on. No Sync looks up in both.
 func (r *run) move(ctx context.Context, from directoryEpoch) (*Result, error) {
 	if err := r.completePending(ctx); err != nil {
-		if _, wait := r.postponed(ctx, err); !wait {
+		if _, wait := r.postponed(err); !wait {
 			return nil, err
 		}
 	}
@@ -70,7 +70,7 @@ func (r *run) move(ctx context.Context, from directoryEpoch) (*Result, error) {
 		return nil, err
 	}
 	if err := r.evaluate(ctx); err != nil {
-		after, wait := r.postponed(ctx, err)
+		after, wait := r.postponed(err)
 		if !wait {
 			return nil, err
 		}
@@ -98,9 +98,9 @@ func (r *run) completePending(ctx context.Context) error {
 
 // postponed reports whether an error of evaluations means that a move has to wait: the quota is used up, the server says
 // when to come back and that is far, or it has not heard of the epoch. It returns for how long, if the server said.
-func (r *run) postponed(ctx context.Context, err error) (after time.Duration, wait bool) {
+func (r *run) postponed(err error) (after time.Duration, wait bool) {
 	var problem *ProblemError
-	if ctx.Err() != nil || !errors.As(err, &problem) {
+	if !errors.As(err, &problem) {
 		return 0, false
 	}
 	wait = problem.Status == http.StatusTooManyRequests || problem.Code == CodeUnknownEpoch ||

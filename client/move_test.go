@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -198,6 +199,36 @@ func TestMoveWithinQuota(t *testing.T) {
 	}
 }
 
+// TestMoveGoesOn although a server's clock says that the moment has not come.
+func TestMoveGoesOn(t *testing.T) {
+	s := newFakeServer(t, nil)
+	s.maxElements = 2
+	o := testOptions(s)
+	mustSync(t, o, manyContacts(3))
+	s.rotate(2, nil)
+	s.limited, s.quota = true, 2
+	if result := mustSync(t, o, manyContacts(3)); result.Moving == nil || result.Moving.Left != 1 {
+		t.Fatalf("got %+v, want a move that waits", result)
+	}
+	s.date, s.limited = fakeNow.Add(-2*time.Hour), false
+	if result := mustSync(t, o, manyContacts(3)); result.Epoch != 2 || result.Evaluated != 1 {
+		t.Errorf("got %+v, want epoch 2", result)
+	}
+}
+
+// TestKeyOfADrainingEpochChanged: what was seen first holds for it too.
+func TestKeyOfADrainingEpochChanged(t *testing.T) {
+	s := newFakeServer(t, nil)
+	o := testOptions(s)
+	mustSync(t, o, manyContacts(3))
+	s.rotate(2, nil)
+	s.epochs[0].key = s.epochs[1].key
+	s.requests = nil
+	if err := syncError(t, o); !errors.Is(err, client.ErrKeyChanged) || len(s.requests) != 1 {
+		t.Errorf("got error %v after %d requests, want ErrKeyChanged after 1", err, len(s.requests))
+	}
+}
+
 // TestMoveThatFails for other reasons than quota is an error, which says what is wrong.
 func TestMoveThatFails(t *testing.T) {
 	for _, tt := range []struct {
@@ -327,6 +358,28 @@ func TestRetired(t *testing.T) {
 	}
 }
 
+// TestRetiredOverAnotherConnection: when an epoch ends during a lookup, that in the next is not on the same connection, which
+// would tell that both are one device's.
+func TestRetiredOverAnotherConnection(t *testing.T) {
+	s := newFakeServer(t, nil)
+	server := httptest.NewServer(s)
+	defer server.Close()
+	o := testOptions(s)
+	o.Server, o.HTTP = server.URL, nil
+	s.failFirst(1, "1/matches", func(w http.ResponseWriter) {
+		s.rotate(2, nil)
+		s.epochs[0].state = "retired"
+		problem(w, http.StatusGone, client.CodeEpochRetired, "")
+	})
+	if result := mustSync(t, o, manyContacts(2)); result.Epoch != 2 {
+		t.Errorf("got epoch %d, want 2", result.Epoch)
+	}
+	first, second := s.seen("1/matches"), s.seen("2/matches")
+	if len(first) != 1 || len(second) != 1 || first[0].remote == second[0].remote {
+		t.Errorf("%d and %d lookups, over one connection; want 1 of each, over two", len(first), len(second))
+	}
+}
+
 // TestRetiredByAServerThatListsIt: another server, which has not heard of it, still lists the epoch that is over.
 func TestRetiredByAServerThatListsIt(t *testing.T) {
 	for _, code := range []string{client.CodeEpochRetired, client.CodeUnknownEpoch} {
@@ -363,6 +416,9 @@ func TestAServerThatIsBehind(t *testing.T) {
 		s.requests = nil
 		want := map[bool]uint32{true: 1, false: 2}[behind]
 		result := mustSync(t, o, manyContacts(3))
+		if state, _ := o.State.Load(t.Context()); !bytes.Contains(state, []byte(`"home":2,`)) {
+			t.Errorf("behind %v: the device has left epoch 2", behind)
+		}
 		if result.Epoch != want || len(result.Matches) != 1 || result.Evaluated != 0 || len(s.seen("buckets")) != 0 {
 			t.Errorf("behind %v: got %+v after %d lookups by bucket, want epoch %d and none", behind, result, len(s.seen("buckets")), want)
 		}

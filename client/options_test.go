@@ -40,6 +40,22 @@ func TestNewRefuses(t *testing.T) {
 		{"unknown labels", func(o *client.Options) { o.Labels = "all" }, client.ErrOptions, "Labels"},
 		{"pin of a wrong length", func(o *client.Options) { o.PublicKey = []byte{1} }, client.ErrOptions, "PublicKey"},
 		{"empty pin", func(o *client.Options) { o.PublicKey = []byte{} }, client.ErrOptions, "PublicKey"},
+		{"witnesses without a log", func(o *client.Options) { o.KeyLog.Witnesses = []string{"x"} }, client.ErrOptions, "VerifierKey"},
+		{"quorum without a log", func(o *client.Options) { o.KeyLog.Quorum = 1 }, client.ErrOptions, "VerifierKey"},
+		{"verifier key that is none", func(o *client.Options) { o.KeyLog.VerifierKey = "x" }, client.ErrOptions, "KeyLog.VerifierKey"},
+		{"witness that is none", func(o *client.Options) {
+			o.KeyLog = client.KeyLog{VerifierKey: logSigner(t).VerifierKey(), Witnesses: []string{logSigner(t).VerifierKey()}}
+		}, client.ErrOptions, "KeyLog.Witnesses"},
+		{"witness twice", func(o *client.Options) {
+			w := newWitness(t, "w").WitnessKey()
+			o.KeyLog = client.KeyLog{VerifierKey: logSigner(t).VerifierKey(), Witnesses: []string{w, w}}
+		}, client.ErrOptions, "twice"},
+		{"quorum above the witnesses", func(o *client.Options) {
+			o.KeyLog = client.KeyLog{VerifierKey: logSigner(t).VerifierKey(), Quorum: 1}
+		}, client.ErrOptions, "Quorum"},
+		{"negative quorum", func(o *client.Options) {
+			o.KeyLog = client.KeyLog{VerifierKey: logSigner(t).VerifierKey(), Quorum: -1}
+		}, client.ErrOptions, "Quorum"},
 		{"negative wait", func(o *client.Options) { o.MaxWait = -1 }, client.ErrOptions, "MaxWait"},
 		{"negative timeout", func(o *client.Options) { o.RequestTimeout = -time.Second }, client.ErrOptions, "RequestTimeout"},
 	} {

@@ -43,7 +43,7 @@ const (
 
 // ProblemError is an answer of the server that is an error.
 type ProblemError struct {
-	Request    string        // "directory", "evaluations", "matches", "buckets", "snapshot", "shard" or "changes"
+	Request    string        // "directory", "keylog", "evaluations", "matches", "buckets", "snapshot", "shard" or "changes"
 	Status     int           // HTTP status
 	Code       string        // one of the codes above or of a newer server; empty if something else answered, a proxy say
 	Title      string        // the server's words, at most 200 bytes; not in Error, as this client can not vouch for them

@@ -16,7 +16,7 @@ const readStep = 100
 
 // Progress says how far a Sync is. Each stage begins with Done 0, unless there is nothing to do in it, and ends with
 // Done equal to Total; within a stage Done never falls. If the epoch ends during a Sync, the stages after reading are
-// gone through a second time.
+// gone through a second time. If a move to a new epoch has to wait for quota, StageEvaluate ends where the quota did.
 type Progress struct {
 	Stage Stage
 	Done  int
