@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	"github.com/kith-project/kith/client"
 	"github.com/kith-project/kith/normalize"
@@ -124,4 +125,56 @@ func ExampleProblemError() {
 	// Output:
 	// next Sync in 1h0m0s
 	// client: evaluations: server answered 429 rate-limited, retry after 1h0m0s
+}
+
+// The server has a new epoch, and the quota of the account does not allow the whole move. What is known is shown, and the
+// app syncs again when there is more.
+func ExampleMoving() {
+	registered := map[string]string{"+14155550100": "user:ada"}
+	server := newFakeServer(nil, registered)
+	c, err := client.New(client.Options{
+		Server: "https://kith.example", Token: client.StaticToken(testToken), Region: "US",
+		State: client.MemoryState(), HTTP: server, LookupDelay: -1,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	book := client.Contacts([]normalize.Contact{{Name: "Ada Lovelace", Numbers: []string{"(415) 555-0100"}}})
+	for _, quota := range []int{1, 0, 1} {
+		server.limited, server.quota = true, quota
+		result, err := c.Sync(context.Background(), book)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(len(result.Matches), "match in epoch", result.Epoch)
+		if m := result.Moving; m != nil {
+			fmt.Println("on the way to epoch", m.To, "with", m.Left, "to evaluate; next Sync in", time.Until(m.Next).Round(time.Hour))
+		}
+		if len(server.epochs) == 1 {
+			server.rotate(2, registered)
+			server.migration = nil // no window: devices move at once
+		}
+	}
+	// Output:
+	// 1 match in epoch 1
+	// 1 match in epoch 1
+	// on the way to epoch 2 with 1 to evaluate; next Sync in 1h0m0s
+	// 1 match in epoch 2
+}
+
+// An app comes with the key of the server's log, and tells its user when the server can not be trusted.
+func ExampleKeyLog() {
+	server := newFakeServer(nil, nil)
+	c, err := client.New(client.Options{
+		Server: "https://kith.example", Token: client.StaticToken(testToken), Region: "US",
+		State: client.MemoryState(), HTTP: server,
+		KeyLog: client.KeyLog{VerifierKey: "kith.test/keylog+57b37f69+AWt5xX5qCVI5KCwEgY6WES8/A6QAG6l6VkwjhSo/HqX8"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = c.Sync(context.Background(), client.Contacts(nil))
+	fmt.Println(errors.Is(err, client.ErrKeyLog), err)
+	// Output:
+	// true client: key log refused: the server has none: client: keylog: server answered 404 not-found
 }
