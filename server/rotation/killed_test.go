@@ -99,7 +99,7 @@ func (s *server) live(k *killer, id uint32, phase Phase) {
 // TestKilledServersAreResumed kills a server at requests all through a rotation, from its first to the second removal of
 // the old epoch, both before the request arrives and after. Another server goes on, and all ends as if nothing had been.
 func TestKilledServersAreResumed(t *testing.T) {
-	const kills, numbers = 24, 6
+	const kills, numbers = 16, 6
 	redis := redistest.Start(t, redistest.AppendFsync("no"))
 	r := newRigOn(t, redis.Client())
 	first := r.server(nil)

@@ -60,6 +60,8 @@ type claimed struct {
 	number uint64
 	size   uint64 // what the queue was opened with
 	owner  string // random, so that no two claims are the same
+	// again says that every item of the queue is done, and that this one is looked at once more.
+	again bool
 }
 
 // counts is what came of an item.
@@ -83,7 +85,7 @@ func (q *queue) claim(ctx context.Context) (claimed, error) {
 	if err != nil {
 		return claimed{}, err
 	}
-	if len(reply) != 2 {
+	if len(reply) != 3 {
 		return claimed{}, ErrUnavailable
 	}
 	number, ok1 := reply[0].(int64)
@@ -91,7 +93,7 @@ func (q *queue) claim(ctx context.Context) (claimed, error) {
 	if !ok1 || !ok2 || number < 0 || size < 1 {
 		return claimed{}, ErrUnavailable
 	}
-	return claimed{number: uint64(number), size: uint64(size), owner: owner}, nil
+	return claimed{number: uint64(number), size: uint64(size), owner: owner, again: reply[2] == int64(1)}, nil
 }
 
 // renew has the lease last from now on. It returns errLost, errNone or ErrUnavailable.

@@ -26,7 +26,7 @@
 --   release   item, owner, after (ms): the item is not done, and is given again after that time
 --   read
 --
--- Returns {'OK', ...}; of claim with item and size, of read with total, done, expected, records, written, unreadable,
+-- Returns {'OK', ...}; of claim with item, size, and 1 if everything is done and this is looked at once more; of read with total, done, expected, records, written, unreadable,
 -- started, and the records and ms since the earlier of the two moments. {'NONE'} if the queue is not open, {'LOST'} if the item is not the
 -- owner's, and of claim {'WAIT'} if all that is left is being worked on, {'DONE'} if everything is done.
 
@@ -50,18 +50,29 @@ local function live()
   redis.call('PEXPIRE', times, LIFE)
 end
 
-local function claim(owner, lease, horizon)
-  local total, next = number('total'), number('next')
-  local due = redis.call('ZRANGEBYSCORE', times, '-inf', text(now), 'LIMIT', 0, 1)
-  if #due == 0 then
-    due = redis.call('ZRANGEBYSCORE', times, '(' .. text(now + horizon), '+inf', 'LIMIT', 0, 1)
+-- due returns an item that may be given again, or nothing.
+local function due(horizon)
+  local items = redis.call('ZRANGEBYSCORE', times, '-inf', text(now), 'LIMIT', 0, 1)
+  if #items == 0 then
+    items = redis.call('ZRANGEBYSCORE', times, '(' .. text(now + horizon), '+inf', 'LIMIT', 0, 1)
   end
-  local item = due[1]
+  return items[1]
+end
+
+local function claim(owner, lease, horizon)
+  local total, next, complete = number('total'), number('next'), 0
+  local item
+  if next < total then
+    item = text(next)
+    redis.call('HSET', queue, 'next', text(next + 1))
+  else
+    item = due(horizon)
+  end
+  if number('done') >= total then
+    complete = 1
+  end
   if not item then
-    if next < total then
-      item = text(next)
-      redis.call('HSET', queue, 'next', text(next + 1))
-    elseif number('done') >= total then
+    if complete == 1 then
       return {'DONE'}
     elseif redis.call('ZCARD', times) == 0 then
       -- Who works on what is lost, though the rest is there: it starts over.
@@ -73,7 +84,7 @@ local function claim(owner, lease, horizon)
   end
   redis.call('ZADD', times, text(now + lease), item)
   redis.call('HSET', queue, 'o' .. item, owner)
-  return {'OK', tonumber(item), number('size')}
+  return {'OK', tonumber(item), number('size'), complete}
 end
 
 -- mark moves the two moments of the rate on.

@@ -191,6 +191,9 @@ func (r *Rotator) work(ctx context.Context, t task, q *queue) (done int, err err
 		if finished {
 			done++
 		}
+		if c.again {
+			return done, errDone // there may always be another, and what comes next does not wait for that
+		}
 	}
 	return done, ctx.Err()
 }
