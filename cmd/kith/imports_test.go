@@ -26,6 +26,7 @@ var imports = map[string][]string{
 	"server/ephemeral": {},
 	"server/redistest": {},
 	"server/token":     {},
+	"server/admission": {},
 	"server/quota":     {"crypto/secret"},
 	"server/usage":     {},
 	"server/directory": {"crypto"},
