@@ -162,6 +162,7 @@ var phaseTexts = map[string]string{
 	"prepare":   "making partitions",
 	"copy":      "copying registrations",
 	phaseVerify: "checking every registration",
+	phaseReady:  "becoming active",
 	"settle":    "active; comparing registrations once more with the epoch before",
 	"sweep":     "over; what is stored of it is removed, and some minutes later once more",
 }

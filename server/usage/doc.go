@@ -15,7 +15,8 @@
 //
 // A server that is killed loses what it has counted since it last added, about a second of its own evaluations. A store
 // that is away costs nothing: the count is kept and added later. Where the answer of the store was lost the count may be
-// added twice. So the total is right to within a few seconds of work, of which 2^40 take years.
+// added twice. So the total is right to within a few seconds of work, of which 2^40 take years. The hash is no part of the
+// keyring's backup: a restored key counts from 0.
 //
 // Left out: limits of accounts (package quota), and rotating (package rotation).
 //
