@@ -11,7 +11,7 @@ import (
 )
 
 // verifyCost is how long verifying a record takes, for each of copying it; see BenchmarkCopy and BenchmarkVerify.
-const verifyCost = 0.5
+const verifyCost = 0.6
 
 // Status is how the epochs of a deployment stand. Its JSON is what operators are shown.
 type Status struct {

@@ -159,7 +159,7 @@ func TestWritesDuringARotation(t *testing.T) {
 			if n := r.keysOf(1); n != 0 {
 				t.Errorf("%d keys of the old epoch are there again", n)
 			}
-			if writes < 40 {
+			if writes < 30 {
 				t.Errorf("only %d writes were made", writes)
 			}
 		})
