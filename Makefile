@@ -3,6 +3,8 @@
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 30s
 BENCH ?= .
+HISTORIES ?= 1000
+SEED ?= 1
 
 .PHONY: build test check cross bench fuzz
 
@@ -48,6 +50,12 @@ snapshot-10m:
 .PHONY: rotation-1m
 rotation-1m:
 	go test -count=1 -tags large -run 'TestRotateAMillion|TestRotateKilled' -v -timeout 60m ./cmd/kith
+
+# Runs random histories of registrations, rotations, kills and pauses on processes of their own, from a seed on: about
+# half a second each.
+.PHONY: chaos
+chaos:
+	go test -count=1 -run TestHistories -v -timeout 120m ./chaos -chaos.histories=$(HISTORIES) -chaos.seed=$(SEED)
 
 # Compares the times of answers by statistics, which wants a quiet machine.
 .PHONY: timing

@@ -23,6 +23,7 @@ var imports = map[string][]string{
 	"normalize":        {},
 	"client":           {"crypto", "crypto/filter", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize"},
 	"bench":            {"client"},
+	"chaos":            {}, // tests alone
 	"server/ephemeral": {},
 	"server/redistest": {},
 	"server/token":     {},

@@ -1,0 +1,71 @@
+package chaos
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// faultKind is what happens to a process.
+type faultKind int
+
+const (
+	killed  faultKind = iota // kill -9, and started again
+	stopped                  // SIGSTOP, and SIGCONT after longer than a lease
+	absent                   // stopped until another epoch is active
+	zombie                   // stopped until an epoch has ended without it
+	ended                    // told to stop, and started again
+)
+
+// fault is something that happens to a server, or to Redis, when the server is only waited for.
+type fault struct {
+	staged bool          // before the pause, wait until an epoch is staged
+	after  time.Duration // pause before it
+	midway time.Duration // after the pause, wait until so long after a write was sent to the server; 0 for no waiting
+	kind   faultKind
+	server int
+	lasts  time.Duration // how long it is away; at most, for absent and zombie
+}
+
+func (f fault) String() string {
+	names := [...]string{"kill -9", "stop", "stop until another epoch is active", "stop until an epoch has ended", "terminate"}
+	return fmt.Sprintf("%s, %v", names[f.kind], f.lasts)
+}
+
+// planFaults plans what happens to processes. Half of it happens soon after an epoch is staged, while a rotation is under
+// way, and more than half in the middle of a write, which may then have reached one epoch and not the other.
+func (h *history) planFaults(rng *rand.Rand) {
+	for range 1 + rng.IntN(3) {
+		f := fault{server: rng.IntN(servers)}
+		f.when(rng, 700*time.Millisecond)
+		switch p := rng.Float64(); {
+		case p < 0.45:
+			f.kind, f.lasts = killed, between(rng, 10*time.Millisecond, 500*time.Millisecond)
+		case p < 0.6:
+			f.kind, f.lasts = stopped, between(rng, lease/2, 5*lease/2)
+		case p < 0.75:
+			f.kind, f.lasts = absent, 1500*time.Millisecond
+		case p < 0.9:
+			f.kind, f.lasts = zombie, 2500*time.Millisecond
+		default:
+			f.kind, f.lasts = ended, between(rng, 10*time.Millisecond, 300*time.Millisecond)
+		}
+		h.servers = append(h.servers, f)
+	}
+	for range pick(rng, 0, 0, 1, 1, 2) {
+		f := fault{server: rng.IntN(servers), lasts: between(rng, 10*time.Millisecond, 300*time.Millisecond)}
+		f.when(rng, 1500*time.Millisecond)
+		h.redis = append(h.redis, f)
+	}
+}
+
+// when decides when a fault happens.
+func (f *fault) when(rng *rand.Rand, latest time.Duration) {
+	if f.staged = chance(rng, 0.5); f.staged {
+		latest = 400 * time.Millisecond
+	}
+	f.after = between(rng, 0, latest)
+	if chance(rng, 0.6) {
+		f.midway = time.Microsecond * time.Duration(1+rng.Int64N(6000))
+	}
+}
