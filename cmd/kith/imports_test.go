@@ -61,6 +61,7 @@ var only = map[string][]string{
 	"github.com/emersion/go-vcard":    {"normalize"},
 	"gonum.org/v1/plot":               {"bench"},
 	"golang.org/x/mod":                {"crypto/keylog"},
+	"golang.org/x/net":                {},
 	"golang.org/x/text":               {"normalize"},
 	"math/rand":                       {"client"}, // jitter
 	"github.com/FastFilter/xorfilter": {"crypto/filter"},
