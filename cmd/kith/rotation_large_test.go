@@ -111,7 +111,7 @@ func newLargeRig(t *testing.T, users int) *largeRig {
 			t.Fatalf("%s: %v", rotationUsers, err)
 		}
 	}
-	r := &largeRig{users: users, redis: redistest.Start(t, redistest.Config("maxmemory", "8gb")), dir: t.TempDir()}
+	r := &largeRig{users: users, redis: redistest.Start(t, redistest.AppendFsync("everysec"), redistest.Config("maxmemory", "8gb")), dir: t.TempDir()}
 	r.rdb = r.redis.Client()
 	r.start(t, 0)
 	text, err := os.ReadFile(keyDir(r.dir).path(fileMasterKey))
@@ -172,7 +172,7 @@ func (r *largeRig) fill(t *testing.T) {
 		t.Fatal(err)
 	}
 	epoch := snapshot.Active()
-	const batch = 1000
+	const batch = 8192
 	var wg sync.WaitGroup
 	workers := runtime.GOMAXPROCS(0)
 	for w := range workers {
