@@ -17,9 +17,19 @@ const (
 	ended                    // told to stop, and started again
 )
 
+// moment is something that a fault waits for.
+type moment int
+
+const (
+	anytime    moment = iota // nothing
+	isStaged                 // an epoch is staged: a rotation begins
+	isCopied                 // its registrations are copied, and are being verified
+	isVerified               // it is about to become active, or waits for being told to
+)
+
 // fault is something that happens to a server, or to Redis, when the server is only waited for.
 type fault struct {
-	staged bool          // before the pause, wait until an epoch is staged
+	moment moment        // before the pause, wait until it has come
 	after  time.Duration // pause before it
 	midway time.Duration // after the pause, wait until so long after a write was sent to the server; 0 for no waiting
 	kind   faultKind
@@ -32,7 +42,7 @@ func (f fault) String() string {
 	return fmt.Sprintf("%s, %v", names[f.kind], f.lasts)
 }
 
-// planFaults plans what happens to processes. Half of it happens soon after an epoch is staged, while a rotation is under
+// planFaults plans what happens to processes. Half of it happens while a rotation is under
 // way, and more than half in the middle of a write, which may then have reached one epoch and not the other.
 func (h *history) planFaults(rng *rand.Rand) {
 	for range 1 + rng.IntN(3) {
@@ -54,6 +64,9 @@ func (h *history) planFaults(rng *rand.Rand) {
 	}
 	for range pick(rng, 0, 0, 1, 1, 2) {
 		f := fault{server: rng.IntN(servers), lasts: between(rng, 10*time.Millisecond, 300*time.Millisecond)}
+		if chance(rng, 0.25) {
+			f.kind, f.lasts = stopped, between(rng, lease/2, 3*lease)
+		}
 		f.when(rng, 1500*time.Millisecond)
 		h.redis = append(h.redis, f)
 	}
@@ -61,10 +74,15 @@ func (h *history) planFaults(rng *rand.Rand) {
 
 // when decides when a fault happens.
 func (f *fault) when(rng *rand.Rand, latest time.Duration) {
-	if f.staged = chance(rng, 0.5); f.staged {
-		latest = 400 * time.Millisecond
+	f.moment = pick(rng, anytime, anytime, anytime, isStaged, isCopied, isVerified)
+	switch f.moment {
+	case anytime:
+		f.after = between(rng, 0, latest)
+	case isStaged:
+		f.after = between(rng, 0, 400*time.Millisecond)
+	default:
+		f.after = between(rng, 0, 50*time.Millisecond)
 	}
-	f.after = between(rng, 0, latest)
 	if chance(rng, 0.6) {
 		f.midway = time.Microsecond * time.Duration(1+rng.Int64N(6000))
 	}

@@ -57,7 +57,7 @@ func (h *history) planOperators(rng *rand.Rand) {
 		for _, o := range orders(rng) {
 			o.after, o.server = between(rng, 0, 400*time.Millisecond), rng.IntN(servers)
 			if o.kind == rotate {
-				o.drain = pick(rng, 0, 0, 1, 2, 3600)
+				o.drain = pick(rng, 0, 0, 1, 3600, 3600)
 				o.window = pick(rng, 0, o.drain)
 				o.users = pick(rng, 50, 200, 400, 1600)
 			}

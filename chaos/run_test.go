@@ -77,15 +77,21 @@ func (s *scene) breakServers(faults []fault) {
 	}
 }
 
-// breakRedis kills Redis and starts it again on what it has written.
+// breakRedis does to Redis what the history has for it: it is stopped for a while, or killed and started again on what it
+// has written.
 func (s *scene) breakRedis(faults []fault) {
+	r := s.deployment.redis
 	for _, f := range faults {
 		s.wait(f, s.deployment.sent[f.server])
-		s.deployment.redis.Kill()
-		s.journal.note("redis", "killed")
+		s.journal.note("redis", f.String())
+		away, back := r.Kill, r.Restart
+		if f.kind == stopped {
+			away, back = r.Pause, r.Resume
+		}
+		away()
 		time.Sleep(f.lasts)
-		s.deployment.redis.Restart()
-		s.journal.note("redis", "started")
+		back()
+		s.journal.note("redis", "back")
 	}
 }
 
@@ -94,8 +100,8 @@ const momentTimeout = time.Second
 
 // wait returns when it is time for a fault. Something comes from sent when a write is sent to the server.
 func (s *scene) wait(f fault, sent <-chan struct{}) {
-	if f.staged {
-		s.until(momentTimeout, func(k *keyring.Snapshot) bool { return k.Staged() != nil })
+	if f.moment != anytime {
+		s.until(momentTimeout, f.moment.come)
 	}
 	time.Sleep(f.after)
 	if f.midway == 0 {
@@ -105,6 +111,21 @@ func (s *scene) wait(f fault, sent <-chan struct{}) {
 	case <-sent:
 		time.Sleep(f.midway)
 	case <-time.After(momentTimeout):
+	}
+}
+
+// come reports whether a moment has come.
+func (m moment) come(k *keyring.Snapshot) bool {
+	e := k.Staged()
+	switch {
+	case e == nil:
+		return false
+	case m == isCopied:
+		return !e.Copied.IsZero()
+	case m == isVerified:
+		return !e.Verified.IsZero()
+	default:
+		return true
 	}
 }
 
