@@ -95,7 +95,7 @@ func (p *plan) whyNot(nsn string) Reason {
 	case phonenumbers.TOO_LONG:
 		return ReasonTooLong
 	}
-	if !p.fits(nsn) {
+	if !p.fits(len(nsn)) {
 		return ReasonTooLong
 	}
 	return ReasonInvalid

@@ -24,9 +24,10 @@ type plan struct {
 
 type regionPlan struct {
 	region  string         // ISO 3166-1 alpha-2, or "001" for codes without a country
-	leading *regexp.Regexp // nil, or what marks a number as this region's among those that share the code
+	leading *regexp.Regexp // nil, or what marks a number as this region's among several that share the code
 	general pattern
 	lines   []pattern // mobile and fixed lines
+	mobiles int       // how many of lines, the first, are mobile: one or none
 	other   []pattern // toll-free, premium rate and the like
 }
 
@@ -74,6 +75,9 @@ func planFor(code int) *plan {
 			p.regions = append(p.regions, compileRegion(m))
 		}
 	}
+	if len(p.regions) == 1 {
+		p.regions[0].leading = nil // nothing to tell it from
+	}
 	plans[code].Store(p)
 	return p
 }
@@ -97,6 +101,7 @@ func compileRegion(m *phonenumbers.PhoneMetadata) regionPlan {
 		other: compilePatterns(m.GetTollFree(), m.GetPremiumRate(), m.GetSharedCost(), m.GetVoip(),
 			m.GetPersonalNumber(), m.GetPager(), m.GetUan(), m.GetVoicemail()),
 	}
+	r.mobiles = len(compilePatterns(m.GetMobile()))
 	if lead := m.GetLeadingDigits(); lead != "" {
 		r.leading = regexp.MustCompile("^(?:" + lead + ")")
 	}
@@ -124,53 +129,79 @@ func compilePattern(d *phonenumbers.PhoneNumberDesc) pattern {
 	return p
 }
 
-func (p pattern) match(nsn string) bool {
-	return (p.lengths == 0 || p.lengths>>len(nsn)&1 == 1) && p.exp.MatchString(nsn)
+// matcher reports whether an expression matches a number.
+type matcher func(*regexp.Regexp) bool
+
+// in returns the matcher of a national significant number.
+func in(nsn string) matcher {
+	return func(exp *regexp.Regexp) bool { return exp.MatchString(nsn) }
 }
 
-func matchAny(all []pattern, nsn string) bool {
+// match reports whether a number of so many digits fits the pattern.
+func (p pattern) match(digits int, match matcher) bool {
+	return (p.lengths == 0 || p.lengths>>digits&1 == 1) && match(p.exp)
+}
+
+func matchAny(all []pattern, digits int, match matcher) bool {
 	for _, p := range all {
-		if p.match(nsn) {
+		if p.match(digits, match) {
 			return true
 		}
 	}
 	return false
 }
 
-// fits reports whether a national significant number has a length that E.164 allows behind the plan's code.
-func (p *plan) fits(nsn string) bool {
-	return len(nsn) >= 2 && len(strconv.Itoa(p.code))+len(nsn) <= maxDigits
+// fits reports whether a national significant number of so many digits is one that E.164 allows behind the plan's code.
+func (p *plan) fits(digits int) bool {
+	return digits >= 2 && len(strconv.Itoa(p.code))+digits <= maxDigits
 }
 
 // regionOf returns the region in which nsn is assigned, and whether it is assigned at all.
 func (p *plan) regionOf(nsn string) (string, bool) {
-	if !p.fits(nsn) {
+	r, ok := p.owner(len(nsn), in(nsn))
+	if r == nil {
 		return "", false
 	}
-	for _, r := range p.regions {
+	return r.region, ok
+}
+
+// owner returns the plan of the region to which a number of so many digits belongs, nil if there is none, and whether the
+// number is assigned there.
+func (p *plan) owner(digits int, match matcher) (*regionPlan, bool) {
+	if !p.fits(digits) {
+		return nil, false
+	}
+	for i := range p.regions {
+		r := &p.regions[i]
 		// As in the library, a region that is known by its leading digits is asked alone, and a number it does
 		// not have is not looked for elsewhere.
-		if len(p.regions) > 1 && r.leading != nil {
-			if r.leading.MatchString(nsn) {
-				return r.region, r.assigned(nsn)
+		if r.leading != nil {
+			if match(r.leading) {
+				return r, r.assigned(digits, match)
 			}
 			continue
 		}
-		if r.assigned(nsn) {
-			return r.region, true
+		if r.assigned(digits, match) {
+			return r, true
 		}
 	}
-	return "", false
+	return nil, false
 }
 
-func (r regionPlan) assigned(nsn string) bool {
-	return r.general.match(nsn) && (matchAny(r.lines, nsn) || matchAny(r.other, nsn))
+func (r *regionPlan) assigned(digits int, match matcher) bool {
+	return r.general.match(digits, match) && (matchAny(r.lines, digits, match) || matchAny(r.other, digits, match))
+}
+
+// mobile reports whether an assigned number can be a mobile line. What is toll-free or the like is not, as in the library,
+// whatever else it matches.
+func (r *regionPlan) mobile(digits int, match matcher) bool {
+	return matchAny(r.lines[:r.mobiles], digits, match) && !matchAny(r.other, digits, match)
 }
 
 // line reports whether nsn is an assigned mobile or fixed line of the code's main region.
 func (p *plan) line(nsn string) bool {
-	r := p.regions[0]
-	return p.fits(nsn) && r.general.match(nsn) && matchAny(r.lines, nsn)
+	r, match := &p.regions[0], in(nsn)
+	return p.fits(len(nsn)) && r.general.match(len(nsn), match) && matchAny(r.lines, len(nsn), match)
 }
 
 // e164 writes nsn in international form.

@@ -59,7 +59,7 @@ func TestPlanAgreesWithLibrary(t *testing.T) {
 	for _, example := range exampleNumbers() {
 		for _, s := range append(mutations(rnd, example, 6), example) {
 			p, nsn := splitCode(s[1:])
-			if p == nil || !p.fits(nsn) {
+			if p == nil || !p.fits(len(nsn)) {
 				continue
 			}
 			n, ok := libraryNumber(p.code, nsn)
