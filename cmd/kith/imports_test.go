@@ -26,6 +26,7 @@ var imports = map[string][]string{
 	"chaos":            {}, // tests alone
 	"server/ephemeral": {},
 	"server/redistest": {},
+	"server/apitest":   {}, // imported by tests alone, like redistest
 	"server/token":     {},
 	"server/admission": {},
 	"server/quota":     {"crypto/secret"},
@@ -65,6 +66,8 @@ var only = map[string][]string{
 	"golang.org/x/text":               {"normalize"},
 	"math/rand":                       {"client"}, // jitter
 	"github.com/FastFilter/xorfilter": {"crypto/filter"},
+	"github.com/getkin/kin-openapi":   {"server/apitest"}, // and so in no binary
+	"go.yaml.in/yaml":                 {},
 	"github.com/rogpeppe/go-internal": {},
 	"go.uber.org/goleak":              {},
 	"pgregory.net/rapid":              {},
