@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/kith-project/kith/server/redistest"
 )
 
 // never is a lease that does not end while a test runs.
@@ -37,6 +40,11 @@ func claim(t *testing.T, q *queue) claimed {
 		t.Fatalf("claim: %v", err)
 	}
 	return c
+}
+
+// expire has the lease of an item end now, or the time come at which it is to be given again.
+func expire(rdb redis.UniversalClient, q *queue, item uint64) {
+	rdb.ZAdd(context.Background(), q.keys()[1], redis.Z{Score: 1, Member: strconv.FormatUint(item, 10)})
 }
 
 // await takes an item as soon as there is one.
@@ -108,17 +116,15 @@ func TestQueueLeases(t *testing.T) {
 	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		q := newQueue(t, rdb, 1, never)
-		brief := *q
-		brief.lease = 20 * time.Millisecond
-
-		first := claim(t, &brief)
+		first := claim(t, q)
 		_, err := q.claim(ctx)
 		wantQueue(t, "claim while it is being worked on", err, errWait)
-		wantQueue(t, "renew", q.renew(ctx, first), nil) // for long
+		expire(rdb, q, first.number)
+		wantQueue(t, "renew", q.renew(ctx, first), nil)
 		_, err = q.claim(ctx)
 		wantQueue(t, "claim after the first lease would have ended", err, errWait)
-		wantQueue(t, "renew", brief.renew(ctx, first), nil)
-		second := await(t, q)
+		expire(rdb, q, first.number)
+		second := claim(t, q)
 		if second.number != first.number || second.owner == first.owner {
 			t.Errorf("got %+v after %+v, want the same item for another", second, first)
 		}
@@ -139,9 +145,9 @@ func TestQueueLeases(t *testing.T) {
 func TestQueueOwnerWhoseLeaseHasEnded(t *testing.T) {
 	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
-		q := newQueue(t, rdb, 1, time.Millisecond)
+		q := newQueue(t, rdb, 1, never)
 		c := claim(t, q)
-		time.Sleep(5 * time.Millisecond)
+		expire(rdb, q, c.number)
 		wantQueue(t, "complete", q.complete(ctx, c, counts{records: 4}), nil)
 		_, err := q.claim(ctx)
 		wantQueue(t, "claim", err, errDone)
@@ -181,7 +187,7 @@ func TestQueueComesBackToWhatCanNotBeRead(t *testing.T) {
 		wantQueue(t, "claim before its time", err, errDone)
 		wantProgress(t, q, progress{items: 1, done: 1, expected: 1000, records: 10, written: 7, unreadable: 3})
 
-		rdb.ZAdd(ctx, q.keys()[1], redis.Z{Score: 1, Member: "0"})
+		expire(rdb, q, 0)
 		q.mend = 0
 		again := claim(t, q)
 		if !again.again {
@@ -302,8 +308,12 @@ func TestQueueRate(t *testing.T) {
 
 func TestQueueWithRedisAway(t *testing.T) {
 	ctx := context.Background()
-	rdb := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1})
+	server := redistest.Start(t)
+	options := server.Options()
+	options.MaxRetries, options.DialerRetries = -1, 1
+	rdb := redis.NewClient(options)
 	t.Cleanup(func() { rdb.Close() })
+	server.Kill()
 	q := &queue{rdb: rdb, key: queueKey(PhaseCopy, 7), lease: never}
 	_, claimErr := q.claim(ctx)
 	_, readErr := q.read(ctx)
