@@ -9,7 +9,6 @@ import (
 	"mime"
 	"net/http"
 	"os"
-	"reflect"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -137,28 +136,7 @@ func readOptional(c echo.Context, limit int64, v any) error {
 	return readObject(c, limit, v)
 }
 
-// member is an optional member of a JSON object. It refuses null, which a pointer would take for absence, and being
-// given twice: neither must leave someone visible who was to be hidden.
-type member[T any] struct {
-	given bool
-	value T
-}
-
-var errTwice = errors.New("server: a member is given twice")
-
-// UnmarshalJSON decodes a value of type T.
-func (m *member[T]) UnmarshalJSON(data []byte) error {
-	if m.given {
-		return errTwice
-	}
-	if string(data) == "null" {
-		return &json.UnmarshalTypeError{Value: "null", Type: reflect.TypeFor[T]()}
-	}
-	m.given = true
-	return json.Unmarshal(data, &m.value)
-}
-
-// decodeJSON decodes one JSON object without unknown members and with nothing after it. Text that is not Unicode is
+// decodeJSON decodes one JSON object without unknown members, each given once, and with nothing after it. Text that is not Unicode is
 // refused: encoding/json would put U+FFFD in its place, and what is stored would not be what was sent. Its errors say
 // what kind of mistake was made, and quote nothing.
 func decodeJSON(data []byte, v any) error {
@@ -171,9 +149,6 @@ func decodeJSON(data []byte, v any) error {
 		if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			return refuse(kindMalformed, "A member of the JSON object has a wrong type.")
 		}
-		if errors.Is(err, errTwice) {
-			return refuse(kindMalformed, "The JSON object has a member twice.")
-		}
 		if _, ok := errors.AsType[*json.SyntaxError](err); ok || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 			return refuse(kindMalformed, "The body is not JSON.")
 		}
@@ -182,7 +157,7 @@ func decodeJSON(data []byte, v any) error {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return refuse(kindMalformed, "Something follows the JSON object.")
 	}
-	return nil
+	return checkMembers(data, v)
 }
 
 // hasLoneSurrogate reports whether JSON text escapes a surrogate, \ud800 to \udfff, without the other half of its pair.

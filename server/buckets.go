@@ -24,10 +24,15 @@ const (
 // bucketsBody is the body of POST /v1/epochs/{e}/buckets. Packed, it is the prefixes, 4 bytes each, big-endian and back to
 // back, and labels are asked for by ?labels=true.
 type bucketsBody struct {
-	Prefixes []uint32 `json:"prefixes"`
-	Labels   bool     `json:"labels"`
+	Prefixes member[[]member[uint32]] `json:"prefixes"`
+	Labels   member[bool]             `json:"labels"`
+}
 
-	json bool // whether to answer in JSON
+// bucketsAsked is what a request asks for.
+type bucketsAsked struct {
+	prefixes []uint32
+	labels   bool
+	json     bool // whether to answer in JSON
 }
 
 // buckets is the answer in JSON. Packed, each bucket is its tags and, if asked for, its labels, in the order of the
@@ -50,84 +55,94 @@ func (s *Server) postBuckets(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	body, err := s.readBuckets(c)
+	asked, err := s.readBuckets(c)
 	if err != nil {
 		return err
 	}
-	if err := s.checkPrefixes(epoch, body); err != nil {
+	if err := s.checkPrefixes(epoch, asked); err != nil {
 		return err
 	}
 	var tags, labels []byte
 	var format bucket.Format
-	if body.Labels {
-		tags, labels, format, err = s.Lookups.Labels(c.Request().Context(), epoch, body.Prefixes)
+	if asked.labels {
+		tags, labels, format, err = s.Lookups.Labels(c.Request().Context(), epoch, asked.prefixes)
 	} else {
-		tags, format, err = s.Lookups.Tags(c.Request().Context(), epoch, body.Prefixes)
+		tags, format, err = s.Lookups.Tags(c.Request().Context(), epoch, asked.prefixes)
 	}
 	if err != nil {
 		return err
 	}
-	s.Metrics.lookedUpBuckets(len(body.Prefixes), body.Labels)
+	s.Metrics.lookedUpBuckets(len(asked.prefixes), asked.labels)
 	header := c.Response().Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set(headerSlots, strconv.Itoa(format.Slots))
 	header.Set(headerTagBytes, strconv.Itoa(format.TagBytes))
-	if body.json {
-		return c.JSON(http.StatusOK, bucketsJSON(body.Prefixes, tags, labels, format))
+	if asked.json {
+		return c.JSON(http.StatusOK, bucketsJSON(asked.prefixes, tags, labels, format))
 	}
 	return c.Blob(http.StatusOK, mimePacked, interleave(tags, labels, format))
 }
 
 // readBuckets decodes a request, JSON or packed, of at most as many prefixes as any request may have.
-func (s *Server) readBuckets(c echo.Context) (bucketsBody, error) {
+func (s *Server) readBuckets(c echo.Context) (bucketsAsked, error) {
 	mediaType, err := mediaTypeOf(c)
 	if err != nil {
-		return bucketsBody{}, err
+		return bucketsAsked{}, err
 	}
 	if mediaType == mimeJSON {
-		body := bucketsBody{json: true}
-		data, err := readBody(c, int64(prefixText*s.Limits.MaxPrefixes+jsonSlack))
-		if tooLarge(err) {
-			return body, &refusal{kind: kindPrefixes, limit: s.Limits.MaxPrefixes}
-		}
-		if err != nil {
-			return body, err
-		}
-		return body, decodeJSON(data, &body)
+		return s.readBucketsJSON(c)
 	}
 	packed, err := readBatch(c, "prefixes", prefixSize, s.Limits.MaxPrefixes, kindPrefixes)
 	if err != nil {
-		return bucketsBody{}, err
+		return bucketsAsked{}, err
 	}
-	body := bucketsBody{Prefixes: make([]uint32, len(packed.packed)/prefixSize)}
-	for i := range body.Prefixes {
-		body.Prefixes[i] = binary.BigEndian.Uint32(packed.packed[i*prefixSize:])
+	asked := bucketsAsked{prefixes: make([]uint32, len(packed.packed)/prefixSize)}
+	for i := range asked.prefixes {
+		asked.prefixes[i] = binary.BigEndian.Uint32(packed.packed[i*prefixSize:])
 	}
-	switch c.QueryParam("labels") {
-	case "", "false":
-	case "true":
-		body.Labels = true
-	default:
-		return body, refuse(kindMalformed, "The parameter labels is true or false.")
+	if c.QueryParams().Has("labels") {
+		text := c.QueryParam("labels")
+		if asked.labels = text == "true"; !asked.labels && text != "false" {
+			return asked, refuse(kindMalformed, "The parameter labels is true or false.")
+		}
 	}
-	return body, nil
+	return asked, nil
+}
+
+func (s *Server) readBucketsJSON(c echo.Context) (bucketsAsked, error) {
+	data, err := readBody(c, int64(prefixText*s.Limits.MaxPrefixes+jsonSlack))
+	if tooLarge(err) {
+		return bucketsAsked{}, &refusal{kind: kindPrefixes, limit: s.Limits.MaxPrefixes}
+	}
+	if err != nil {
+		return bucketsAsked{}, err
+	}
+	var body bucketsBody
+	if err := decodeJSON(data, &body); err != nil {
+		return bucketsAsked{}, err
+	}
+	asked := bucketsAsked{labels: body.Labels.value, json: true}
+	for _, prefix := range body.Prefixes.value {
+		asked.prefixes = append(asked.prefixes, prefix.value)
+	}
+	return asked, nil
 }
 
 // checkPrefixes refuses prefixes that the epoch does not have, that are asked twice, or too many: an answer with labels is
 // hundreds of times as large as the question.
-func (s *Server) checkPrefixes(epoch *keyring.Epoch, body bucketsBody) error {
+func (s *Server) checkPrefixes(epoch *keyring.Epoch, asked bucketsAsked) error {
 	limit := s.Limits.MaxPrefixes
-	if body.Labels {
+	if asked.labels {
 		limit = s.Limits.MaxLabelPrefixes
 	}
 	switch {
-	case len(body.Prefixes) == 0:
+	case len(asked.prefixes) == 0:
 		return refuse(kindMalformed, "The batch is empty.")
-	case len(body.Prefixes) > limit:
+	case len(asked.prefixes) > limit:
 		return &refusal{kind: kindPrefixes, limit: limit}
 	}
-	seen := make(map[uint32]bool, len(body.Prefixes))
-	for _, prefix := range body.Prefixes {
+	seen := make(map[uint32]bool, len(asked.prefixes))
+	for _, prefix := range asked.prefixes {
 		if uint64(prefix) >= 1<<epoch.Layout.BucketBits {
 			return refuse(kindMalformed, "A prefix is not below 2^bucket_bits.")
 		}

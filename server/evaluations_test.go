@@ -210,6 +210,8 @@ func TestEvaluationsRefuseBodies(t *testing.T) {
 		{"bits after the end", mimeJSON, object(text[:42] + nextLetter(text[42])), false, 400, "malformed"},
 		{"unknown member", mimeJSON, []byte(`{"elements":["` + text + `"],"secretword":1}`), false, 400, "malformed"},
 		{"other member", mimeJSON, []byte(`{"secretword":["` + text + `"]}`), false, 400, "malformed"},
+		{"other letters", mimeJSON, []byte(`{"Elements":["` + text + `"]}`), false, 400, "malformed"},
+		{"member twice", mimeJSON, []byte(`{"elements":["secretword"],"elements":["` + text + `"]}`), false, 400, "malformed"},
 		{"no member", mimeJSON, []byte(`{}`), false, 400, "malformed"},
 		{"wrong type of list", mimeJSON, []byte(`{"elements":"secretword"}`), false, 400, "malformed"},
 		{"wrong type of element", mimeJSON, []byte(`{"elements":[1]}`), false, 400, "malformed"},
