@@ -50,11 +50,13 @@ var (
 	kindNotVerified   = &kind{"not-verified", http.StatusConflict, "Not all registrations are known to be in the new epoch.", 0}
 	kindNotSettled    = &kind{"not-settled", http.StatusConflict, "The registrations of the last rotation are not settled yet.", 0}
 	kindLabelMismatch = &kind{"label-mismatch", http.StatusPreconditionFailed, "Another label is registered for the number; nothing was deleted.", 0}
+	kindPrecondition  = &kind{"precondition-failed", http.StatusPreconditionFailed, "What there is does not meet the condition of the request.", 0}
 	kindTooLarge      = &kind{"too-large", http.StatusRequestEntityTooLarge, "The request is larger than any valid one.", 0}
 	kindElements      = &kind{"too-many-elements", http.StatusRequestEntityTooLarge, "The request has more elements than the directory allows.", 0}
 	kindTags          = &kind{"too-many-tags", http.StatusRequestEntityTooLarge, "The request has more tags than the directory allows.", 0}
 	kindPrefixes      = &kind{"too-many-prefixes", http.StatusRequestEntityTooLarge, "The request has more prefixes than the directory allows.", 0}
 	kindMediaType     = &kind{"unsupported-media-type", http.StatusUnsupportedMediaType, "The body is of a type that the route does not take.", 0}
+	kindRange         = &kind{"range-not-satisfiable", http.StatusRequestedRangeNotSatisfiable, "The range can not be read, or begins behind the end.", 0}
 	kindNumber        = &kind{"invalid-number", http.StatusUnprocessableEntity, "The number is not a valid one in international form.", 0}
 	kindLabel         = &kind{"invalid-label", http.StatusUnprocessableEntity, "The label is longer than 47 bytes or not UTF-8.", 0}
 	kindVersion       = &kind{"invalid-version", http.StatusUnprocessableEntity, "The version is not between 1 and 2^53 - 1.", 0}

@@ -67,8 +67,41 @@ func (s *Server) getShard(c echo.Context) error {
 	header.Set("ETag", `"`+id.String()+`"`)
 	header.Set("Cache-Control", cacheForever)
 	header.Set(echo.HeaderContentType, mimePacked)
-	http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(data))
-	return nil
+	w := &contentWriter{ResponseWriter: c.Response()}
+	http.ServeContent(w, c.Request(), "", time.Time{}, bytes.NewReader(data))
+	if w.refused == 0 {
+		return nil
+	}
+	// What http.ServeContent has set for the text that is not sent.
+	header.Del("X-Content-Type-Options")
+	header.Del("ETag")
+	if w.refused == http.StatusPreconditionFailed {
+		return refuse(kindPrecondition, "")
+	}
+	return refuse(kindRange, "")
+}
+
+// contentWriter holds back what http.ServeContent answers where it refuses, which is no problem of RFC 9457.
+type contentWriter struct {
+	http.ResponseWriter
+	refused int // the status, or 0
+}
+
+// WriteHeader writes a status that is none of an error.
+func (w *contentWriter) WriteHeader(status int) {
+	if status >= http.StatusBadRequest {
+		w.refused = status
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write writes a part of the content.
+func (w *contentWriter) Write(p []byte) (int, error) {
+	if w.refused != 0 {
+		return len(p), nil
+	}
+	return w.ResponseWriter.Write(p)
 }
 
 // changes is a segment of the feed in JSON. Packed, it is its entries, 9 bytes each.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,6 +93,10 @@ func TestSnapshot(t *testing.T) {
 			t.Errorf("shard %d: a range got %d %x", i, part.status, part.body)
 		}
 		unchanged := s.send(t, call{method: "GET", path: snapshotPath + "/" + shard.ID, header: http.Header{"If-None-Match": {a.header.Get("ETag")}}})
+		parts := s.send(t, call{method: "GET", path: snapshotPath + "/" + shard.ID, header: http.Header{"Range": {"bytes=0-1,4-5"}}})
+		if got := parts.header.Get("Content-Type"); parts.status != http.StatusPartialContent || !strings.HasPrefix(got, "multipart/byteranges") {
+			t.Errorf("shard %d: two ranges got %d %s", i, parts.status, got)
+		}
 		if unchanged.status != http.StatusNotModified {
 			t.Errorf("shard %d with its ETag: got %d, want 304", i, unchanged.status)
 		}
@@ -130,6 +135,7 @@ func TestSnapshotRefuses(t *testing.T) {
 	s.runLookups(t)
 	m := s.waitManifest(t, 0)
 	token := http.Header{"Authorization": {"Bearer x"}}
+	shard := snapshotPath + "/" + m.Shards[0].ID
 	tests := []struct {
 		name   string
 		path   string
@@ -143,8 +149,11 @@ func TestSnapshotRefuses(t *testing.T) {
 		{"not a position", changesPath + "?since=yesterday", nil, 400, "malformed"},
 		{"another feed's position", changesPath + "?since=999.1", nil, 410, "changes-trimmed"},
 		{"unknown epoch", "/v1/epochs/7/snapshot", nil, 404, "unknown-epoch"},
+		{"a range behind the end", shard, http.Header{"Range": {"bytes=1000000-"}}, 416, "range-not-satisfiable"},
+		{"not a range", shard, http.Header{"Range": {"bytes=x"}}, 416, "range-not-satisfiable"},
+		{"another shard by If-Match", shard, http.Header{"If-Match": {`"x"`}}, 412, "precondition-failed"},
 		{"manifest with a token", snapshotPath, token, 400, "credential-refused"},
-		{"shard with a token", snapshotPath + "/" + m.Shards[0].ID, token, 400, "credential-refused"},
+		{"shard with a token", shard, token, 400, "credential-refused"},
 		{"changes with a token", changesPath + "?since=" + m.ChangesSince, token, 400, "credential-refused"},
 	}
 	for _, test := range tests {
