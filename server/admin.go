@@ -9,13 +9,15 @@ import (
 
 // AdminHandler returns the routes of the admin listener, which has an address of its own and is not for the public.
 // Without a token: /healthz (the process answers), /readyz (it can answer devices: 503 until the keyring is read, while the
-// store is away, and while it shuts down), /metrics and /v1/keylog. With one of scope operate: those that rotate keys.
+// store is away, and while it shuts down), /metrics, /v1/keylog and /v1/openapi.json. With one of scope operate: those that
+// rotate keys.
 func (s *Server) AdminHandler() http.Handler {
 	e := newEcho(s.Logger, s.Metrics)
-	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
-	e.GET("/readyz", s.getReady)
-	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(s.Metrics.registry, promhttp.HandlerOpts{})))
+	e.Match(readMethods, "/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	e.Match(readMethods, "/readyz", s.getReady)
+	e.Match(readMethods, "/metrics", echo.WrapHandler(promhttp.HandlerFor(s.Metrics.registry, promhttp.HandlerOpts{})))
 	e.Match(readMethods, "/v1/keylog", s.getKeyLog)
+	e.Match(readMethods, "/v1/openapi.json", s.getOpenAPI)
 	if s.Operator != nil {
 		s.operate(e)
 	}

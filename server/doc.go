@@ -3,6 +3,7 @@
 //
 //	GET    /v1/directory                    anyone           what the server offers: epochs, public keys, limits
 //	GET    /v1/keylog                       anyone           the log of public keys, signed
+//	GET    /v1/openapi.json                 anyone           the API document, docs/openapi.yaml, which has all routes
 //	POST   /v1/epochs/{e}/evaluations       scope discover   blinded elements in, evaluated elements and a proof out
 //	POST   /v1/epochs/{e}/matches           anyone           tags in, the sealed labels of those registered out
 //	POST   /v1/epochs/{e}/buckets           anyone           prefixes in, the short tags or sealed labels of buckets out

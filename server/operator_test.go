@@ -27,7 +27,7 @@ func (o *fakeOperator) note(format string, args ...any) error {
 }
 
 func (o *fakeOperator) Status(context.Context) (any, error) {
-	return map[string]int{"generation": 12}, o.note("status")
+	return map[string]any{"generation": 12, "key_ceiling": 1000, "epochs": []any{}}, o.note("status")
 }
 
 func (o *fakeOperator) Rotate(_ context.Context, r server.Rotation) (uint32, bool, error) {
@@ -86,7 +86,7 @@ func TestOperatorRoutes(t *testing.T) {
 		want                     string // what the operator was told, or "" for nothing
 		answer                   string
 	}{
-		{name: "status", method: "GET", path: "/v1/epochs", status: 200, want: "status", answer: `{"generation":12}`},
+		{name: "status", method: "GET", path: "/v1/epochs", status: 200, want: "status", answer: `{"epochs":[],"generation":12,"key_ceiling":1000}`},
 		{name: "rotate", method: "POST", path: "/v1/epochs", status: 201, want: "rotate auto=true " + day + " users=0", answer: `{"id":2,"joined":false}`},
 		{name: "rotate, empty object", method: "POST", path: "/v1/epochs", body: "{}", status: 201, want: "rotate auto=true " + day + " users=0", answer: `{"id":2,"joined":false}`},
 		{name: "rotate, joined", method: "POST", path: "/v1/epochs", joined: true, status: 200, want: "rotate auto=true " + day + " users=0", answer: `{"id":2,"joined":true}`},
@@ -100,6 +100,8 @@ func TestOperatorRoutes(t *testing.T) {
 		{name: "too many users", method: "POST", path: "/v1/epochs", body: `{"expected_users":10000000001}`, status: 422, code: "invalid-rotation"},
 		{name: "unknown member", method: "POST", path: "/v1/epochs", body: `{"secretword":1}`, status: 400, code: "malformed"},
 		{name: "null", method: "POST", path: "/v1/epochs", body: `{"auto":null}`, status: 400, code: "malformed"},
+		{name: "null for all", method: "POST", path: "/v1/epochs", body: `null`, status: 400, code: "malformed"},
+		{name: "other letters", method: "POST", path: "/v1/epochs", body: `{"Auto":false}`, status: 400, code: "malformed"},
 		{name: "given twice", method: "POST", path: "/v1/epochs", body: `{"auto":true,"auto":false}`, status: 400, code: "malformed"},
 		{name: "wrong type", method: "POST", path: "/v1/epochs", body: `{"auto":"secretword"}`, status: 400, code: "malformed"},
 		{name: "not JSON", method: "POST", path: "/v1/epochs", body: `secretword`, status: 400, code: "malformed"},
@@ -170,32 +172,41 @@ func TestWithoutAnOperatorThereAreNoRoutes(t *testing.T) {
 
 func TestOperatorErrors(t *testing.T) {
 	s, o := newOperated(t)
+	cosignature := string(encodeJSON(t, map[string]string{"witness_key": aWitnessKey(t), "signature": "x"}))
+	routes := map[string]call{
+		"status":   {method: "GET", path: "/v1/epochs"},
+		"rotate":   {method: "POST", path: "/v1/epochs"},
+		"activate": {method: "POST", path: "/v1/epochs/2/activate"},
+		"abort":    {method: "POST", path: "/v1/epochs/2/abort"},
+		"retire":   {method: "POST", path: "/v1/epochs/2/retire"},
+		"cosign":   {method: "POST", path: "/v1/keylog/cosignatures", body: []byte(cosignature)},
+	}
+	const all = "status rotate activate abort retire cosign"
 	tests := []struct {
 		err    error
+		on     string // the routes that can have it
 		status int
 		code   string
 	}{
-		{keyring.ErrState, 409, "wrong-state"},
-		{keyring.ErrNotVerified, 409, "not-verified"},
-		{keyring.ErrNotSettled, 409, "not-settled"},
-		{keyring.ErrUnknownEpoch, 404, "unknown-epoch"},
-		{keyring.ErrWindow, 422, "invalid-rotation"},
-		{keyring.ErrNoActive, 503, "unavailable"},
-		{keyring.ErrNoLog, 503, "unavailable"},
-		{keyring.ErrChanged, 503, "unavailable"},
-		{keyring.ErrUnavailable, 503, "unavailable"},
-		{fmt.Errorf("cosigning: %w", keylog.ErrSignature), 422, "invalid-cosignature"},
-		{keylog.ErrTooLarge, 422, "invalid-cosignature"},
-		{secretError{}, 500, "internal"},
+		{keyring.ErrState, "activate abort retire", 409, "wrong-state"},
+		{keyring.ErrNotVerified, "activate", 409, "not-verified"},
+		{keyring.ErrNotSettled, "rotate retire", 409, "not-settled"},
+		{keyring.ErrUnknownEpoch, "activate abort retire", 404, "unknown-epoch"},
+		{keyring.ErrWindow, "rotate", 422, "invalid-rotation"},
+		{keyring.ErrNoActive, all, 503, "unavailable"},
+		{keyring.ErrNoLog, all, 503, "unavailable"},
+		{keyring.ErrChanged, all, 503, "unavailable"},
+		{keyring.ErrUnavailable, all, 503, "unavailable"},
+		{fmt.Errorf("cosigning: %w", keylog.ErrSignature), "cosign", 422, "invalid-cosignature"},
+		{keylog.ErrTooLarge, "cosign", 422, "invalid-cosignature"},
+		{secretError{}, all, 500, "internal"},
 	}
 	for _, test := range tests {
 		o.err = test.err
-		for _, route := range []string{"GET /v1/epochs", "POST /v1/epochs", "POST /v1/epochs/2/activate", "POST /v1/epochs/2/abort", "POST /v1/epochs/2/retire"} {
-			method, path, _ := strings.Cut(route, " ")
-			wantProblem(t, s.operate(t, method, path, ""), test.status, test.code, number)
+		for _, name := range strings.Fields(test.on) {
+			c := routes[name]
+			wantProblem(t, s.operate(t, c.method, c.path, string(c.body)), test.status, test.code, number)
 		}
-		body := encodeJSON(t, map[string]string{"witness_key": aWitnessKey(t), "signature": "x"})
-		wantProblem(t, s.operate(t, "POST", "/v1/keylog/cosignatures", string(body)), test.status, test.code, number)
 	}
 	wantNone(t, "the log", s.log.String(), number, number[1:])
 }

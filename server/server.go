@@ -134,6 +134,7 @@ func New(config Config) *Server {
 	v1 := s.echo.Group("/v1")
 	v1.Match(readMethods, "/directory", s.getDirectory)
 	v1.Match(readMethods, "/keylog", s.getKeyLog)
+	v1.Match(readMethods, "/openapi.json", s.getOpenAPI)
 	v1.POST("/epochs/:epoch/evaluations", s.postEvaluations, discover)
 	v1.POST("/epochs/:epoch/matches", s.postMatches, refuseCredential, limitSource)
 	v1.POST("/epochs/:epoch/buckets", s.postBuckets, refuseCredential, limitSource)

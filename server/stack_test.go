@@ -204,7 +204,9 @@ func send(t testing.TB, base string, c call) answer {
 	defer response.Body.Close()
 	got, err := io.ReadAll(response.Body)
 	must(t, err)
-	return answer{response.StatusCode, response.Header, got, response.Close}
+	a := answer{response.StatusCode, response.Header, got, response.Close}
+	documented(t, c, request, a)
+	return a
 }
 
 // problem is what a problem says, by the names of RFC 9457 and design.
