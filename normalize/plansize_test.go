@@ -2,6 +2,7 @@ package normalize
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"testing"
@@ -149,4 +150,14 @@ func BenchmarkPlanSize(b *testing.B) {
 			}
 		})
 	}
+}
+
+func ExamplePlanSize() {
+	for _, kind := range []Kind{KindMobile, KindAll} {
+		n, err := PlanSize("FK", kind) // the Falkland Islands: five digits, mobile lines from 5 and 6
+		fmt.Println(kind, n, err)
+	}
+	// Output:
+	// mobile 20000 <nil>
+	// all 60000 <nil>
 }
