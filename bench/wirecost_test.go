@@ -9,7 +9,7 @@ import (
 	"github.com/kith-project/kith/bench"
 )
 
-var update = flag.Bool("update", false, "rewrite docs/wire-cost.md and its plot")
+var update = flag.Bool("update", false, "rewrite docs/wire-cost.md with its plot, and the tables of docs/metering.md")
 
 // TestWireCostDocument holds the document to the client's planner.
 func TestWireCostDocument(t *testing.T) {

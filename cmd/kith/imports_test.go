@@ -40,7 +40,7 @@ var imports = map[string][]string{
 	"server/lookup":    {"crypto", "server/bucket", "server/directory", "server/keyring", "server/snapshot"},
 	"server": {"crypto", "crypto/keylog", "crypto/voprf", "normalize", "server/bucket", "server/directory", "server/keyring",
 		"server/lookup", "server/quota", "server/registry", "server/snapshot", "server/token"},
-	"cmd/kith": {"client", "crypto", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize", "server", "server/bucket",
+	"cmd/kith": {"bench", "client", "crypto", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize", "server", "server/bucket",
 		"server/directory", "server/ephemeral", "server/keyring", "server/lookup", "server/quota", "server/registry",
 		"server/rotation", "server/snapshot", "server/token", "server/usage"},
 }

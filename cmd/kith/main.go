@@ -8,6 +8,7 @@
 //	kith keylog        check the log of public keys, or be its witness
 //	kith keyring       back up, restore, and seal the keys anew
 //	kith token         keys and tokens for trying things out
+//	kith attack-cost   what it takes to find all users by trying all numbers
 //
 // Results go to standard output. Messages go to standard error, each line beginning with "kith: ", in lower case and
 // without a period; an expected mistake is followed by a line that begins with "hint: ". The exit status is 0, 1 for a
@@ -36,6 +37,7 @@ type commands struct {
 	Keylog     keylogCommand     `cmd:"" help:"Check the log of public keys, or be its witness."`
 	Keyring    keyringCommand    `cmd:"" help:"Back up, restore, and seal the keys anew."`
 	Token      tokenCommand      `cmd:"" help:"Make keys and tokens for trying things out."`
+	AttackCost attackCostCommand `cmd:"" help:"Count what it takes to find all users by trying all numbers."`
 }
 
 const description = `Private contact discovery: find which of your contacts use an app, without giving it your address book.
@@ -78,7 +80,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 // helpHint names the help that fits a command line that was not understood.
 func helpHint(args []string) string {
-	for _, name := range []string{"demo", "serve", "register", "unregister", "discover", "epoch", "keylog", "keyring", "token"} {
+	for _, name := range []string{"demo", "serve", "register", "unregister", "discover", "epoch", "keylog", "keyring", "token", "attack-cost"} {
 		if len(args) > 0 && args[0] == name {
 			return "kith " + name + " --help"
 		}
