@@ -33,8 +33,16 @@ func runKith(t testing.TB, args ...string) ran {
 	return ran{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-// operated starts kith serve with an admin address on a Redis.
+// operated starts kith serve with an admin address on a Redis. What it answers is held to the API document.
 func operated(t testing.TB, dir string, store *redistest.Server, more ...string) *serving {
+	t.Helper()
+	s := operatedAt(t, dir, store, more...)
+	s.url, s.admin = through(t, s.url), through(t, s.admin)
+	return s
+}
+
+// operatedAt is operated with nothing between it and its clients, for those that know it by its own address.
+func operatedAt(t testing.TB, dir string, store *redistest.Server, more ...string) *serving {
 	t.Helper()
 	return serve(t, dir, append([]string{"--redis", store.URL(), "--admin", "127.0.0.1:0", "--expected-users", "1000"}, more...)...)
 }

@@ -76,7 +76,7 @@ func TestRestoredKeyringAndForkedLog(t *testing.T) {
 	t.Parallel()
 	stores := []*redistest.Server{redistest.Start(t, redistest.AppendFsync("no")), redistest.Start(t, redistest.AppendFsync("no"))}
 	dir, master := t.TempDir(), newKeyFile(t, "3")
-	first := operated(t, dir, stores[0], "--master-key-file", master)
+	first := operatedAt(t, dir, stores[0], "--master-key-file", master)
 	numbers := fictional(0, 5)
 	state := filepath.Join(t.TempDir(), "state")
 	first.put(t, numbers[0], "here")
@@ -106,7 +106,7 @@ func TestRestoredKeyringAndForkedLog(t *testing.T) {
 	// At the address that the device knows; the first one moves to another.
 	address := strings.TrimPrefix(first.url, "http://")
 	first.kill()
-	second := operated(t, dir, stores[1], "--master-key-file", master, "--listen", address)
+	second := operatedAt(t, dir, stores[1], "--master-key-file", master, "--listen", address)
 	first = operated(t, dir, stores[0], "--master-key-file", master)
 	if second.vkey != first.vkey {
 		t.Errorf("the restored log has key %s, want %s", second.vkey, first.vkey)

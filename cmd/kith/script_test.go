@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,7 +38,7 @@ func TestScripts(t *testing.T) {
 }
 
 // startServer is the script command "server ARG...": it starts kith serve in the background and sets SERVER and ADMIN to where it
-// answers, and VKEY to the key of its log. The server ends with the script.
+// answers, and VKEY to the key of its log. What it answers is held to the API document. The server ends with the script.
 func startServer(ts *testscript.TestScript, _ bool, args []string) {
 	cmd := exec.Command(kithPath, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
 	cmd.Dir = ts.Getenv("WORK")
@@ -57,9 +59,9 @@ func startServer(ts *testscript.TestScript, _ bool, args []string) {
 		name, value, _ := strings.Cut(lines.Text(), " ")
 		switch name {
 		case "serving":
-			ts.Setenv("SERVER", strings.TrimSpace(value))
+			ts.Setenv("SERVER", documentedIn(ts, strings.TrimSpace(value)))
 		case "admin":
-			ts.Setenv("ADMIN", strings.TrimSpace(value))
+			ts.Setenv("ADMIN", documentedIn(ts, strings.TrimSpace(value)))
 		case "keylog":
 			ts.Setenv("VKEY", strings.TrimSpace(value))
 		case "keys":
@@ -68,6 +70,23 @@ func startServer(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("kith serve %v did not start", args)
+}
+
+// documentedIn returns the URL of a proxy before a server. The script fails if something was not as documented.
+func documentedIn(ts *testscript.TestScript, server string) string {
+	var mu sync.Mutex
+	var errs []error
+	address, end, err := documented(server, func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		errs = append(errs, err)
+	})
+	ts.Check(err)
+	ts.Defer(func() {
+		end()
+		ts.Check(errors.Join(errs...))
+	})
+	return address
 }
 
 // checkMode is the script command "mode 600 FILE...": the files have these permissions.

@@ -69,8 +69,12 @@ func (d *Document) wrap(e Exchange, err error) error {
 	if err == nil {
 		return nil
 	}
+	request := e.Request.Clone()
+	if request.Get("Authorization") != "" {
+		request.Set("Authorization", "(left out)") // it is long, and no reason
+	}
 	return fmt.Errorf("%s %s answered %d, not as documented: %w\nrequest: %v %.300q\nanswer: %v %.300q", e.Method, e.Target, e.Status, err,
-		e.Request, e.RequestBody, e.Response, e.ResponseBody)
+		request, e.RequestBody, e.Response, e.ResponseBody)
 }
 
 // documentedMethod returns the method by whose operation a request is described.
