@@ -35,7 +35,7 @@ func (s *Server) postEvaluations(c echo.Context) error {
 		return refuse(kindMalformed, "The Idempotency-Key is longer than 128 bytes.")
 	}
 	n := len(blinded.packed) / voprf.ElementSize
-	charged, err := s.Ledger.Debit(c.Request().Context(), quota.Request{
+	charge, err := s.Ledger.Debit(c.Request().Context(), quota.Request{
 		Account: accountOf(c), Epoch: epoch.ID, Elements: n, Key: key, Content: blinded.packed, Secret: snapshot.AccountKey,
 	})
 	if err != nil {
@@ -45,7 +45,7 @@ func (s *Server) postEvaluations(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Metrics.evaluated(n, charged)
+	s.Metrics.evaluated(n, charge.Now)
 	s.Usage.Add(epoch.ID, n)
 	c.Response().Header().Set("Cache-Control", "no-store")
 	if blinded.json {

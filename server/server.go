@@ -46,7 +46,7 @@ type Registry interface {
 
 // Ledger is what the server needs of package quota.
 type Ledger interface {
-	Debit(ctx context.Context, r quota.Request) (charged bool, err error)
+	Debit(ctx context.Context, r quota.Request) (quota.Charge, error)
 }
 
 // Usage is what the server needs of package usage.

@@ -95,7 +95,8 @@ func newStackOf(t testing.TB, plan keyring.Plan, changes ...func(*server.Config)
 	must(t, err)
 	verifier, err := token.NewVerifier(token.DefaultAudience, s.signer.Public())
 	must(t, err)
-	s.ledger = quota.New(s.rdb)
+	s.ledger, err = quota.New(s.rdb, quota.Limits{Burst: quota.MaxBurst, RefillPerDay: quota.MaxBurst})
+	must(t, err)
 	s.lookups = lookup.New(lookup.Config{
 		Redis: s.rdb, Directory: s.directory, Keyring: s.keys, Bucket: bucket.Config{OnLookup: func(memory, store int) {
 			metrics.BucketsAnswered(memory, store)

@@ -87,9 +87,14 @@ func buildStack(ctx context.Context, c stackConfig) (*stack, error) {
 	if err != nil {
 		return nil, err
 	}
+	// No account comes near these limits: requests are counted and not yet limited.
+	ledger, err := quota.New(c.rdb, quota.Limits{Burst: quota.MaxBurst, RefillPerDay: quota.MaxBurst, ReplayCap: 1000})
+	if err != nil {
+		return nil, err
+	}
 	return &stack{
 		server: server.New(server.Config{
-			Keyring: keys, Directory: store, Lookups: lookups, Registry: reg, Ledger: quota.New(c.rdb), Verifier: c.verifier,
+			Keyring: keys, Directory: store, Lookups: lookups, Registry: reg, Ledger: ledger, Verifier: c.verifier,
 			Metrics: metrics, Usage: counter, Logger: c.logger, LookupsPerSource: c.lookupsPerSource, BehindProxy: c.behindProxy,
 			Operator: &epochOperator{keyring: keys, directory: store, rotator: rotator, minAnonymity: c.minAnonymity, keyCeiling: c.keyCeiling},
 		}),
