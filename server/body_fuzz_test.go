@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -117,11 +118,20 @@ func FuzzPutRegistration(f *testing.F) {
 			!bytes.ContainsRune(body, utf8.RuneError) && !bytes.Contains(bytes.ToLower(body), []byte(`\ufffd`)) {
 			t.Fatalf("the label became %q", got.Label.value)
 		}
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal(body, &object); err != nil || object == nil {
+			t.Fatalf("accepted what is no object: %v", err)
+		}
 		again := make(map[string]any)
 		put(again, "number", got.Number)
 		put(again, "label", got.Label)
 		put(again, "version", got.Version)
 		put(again, "discoverable", got.Discoverable)
+		for name := range object {
+			if _, read := again[name]; !read || len(object) != len(again) {
+				t.Fatalf("accepted the member %q; read were %v", name, again)
+			}
+		}
 		text, err := json.Marshal(again)
 		if err != nil {
 			t.Fatal(err)
@@ -129,6 +139,45 @@ func FuzzPutRegistration(f *testing.F) {
 		var second putRegistrationBody
 		if err := decodeJSON(text, &second); err != nil || second != got {
 			t.Fatalf("%s: got %+v, %v, want %+v", text, second, err, got)
+		}
+	})
+}
+
+// FuzzReadBuckets decodes lookups of prefixes in JSON. What is accepted says the same when it is written again, in the names
+// that it has.
+func FuzzReadBuckets(f *testing.F) {
+	for _, body := range []string{
+		`{"prefixes":[3,1],"labels":true}`, `{"labels":false,"prefixes":[4294967295]}`, `{"Prefixes":[0]}`, `{"prefixes":[null]}`,
+		`{"prefixes":[0],"prefixes":[1]}`, `{"prefixes":[1.0]}`, `{"prefixes":[0],"labels":null}`, `{"prefixes":null}`, `{}`, `null`,
+	} {
+		f.Add([]byte(body))
+	}
+	s := New(Config{Metrics: NewMetrics(), Limits: Limits{MaxPrefixes: 4}})
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got, err := s.readBuckets(bodyContext(mimeJSON, body))
+		if err != nil {
+			if _, ok := errors.AsType[*refusal](err); !ok {
+				t.Fatalf("got %v, want a refusal", err)
+			}
+			return
+		}
+		var object map[string]any
+		if err := json.Unmarshal(body, &object); err != nil || object == nil {
+			t.Fatalf("accepted what is no object: %v", err)
+		}
+		want := make(map[string]any)
+		if _, given := object["prefixes"]; given {
+			prefixes := make([]any, len(got.prefixes))
+			for i, prefix := range got.prefixes {
+				prefixes[i] = float64(prefix)
+			}
+			want["prefixes"] = prefixes
+		}
+		if _, given := object["labels"]; given {
+			want["labels"] = got.labels
+		}
+		if !reflect.DeepEqual(object, want) {
+			t.Fatalf("accepted %v for %v", want, object)
 		}
 	})
 }
