@@ -42,8 +42,8 @@ func (f fault) String() string {
 	return fmt.Sprintf("%s, %v", names[f.kind], f.lasts)
 }
 
-// planFaults plans what happens to processes. Half of it happens while a rotation is under
-// way, and more than half in the middle of a write, which may then have reached one epoch and not the other.
+// planFaults plans what happens to processes. Half of it happens while a rotation is under way, and more than half in the
+// middle of a write, which may then have reached one epoch and not the other.
 func (h *history) planFaults(rng *rand.Rand) {
 	for range 1 + rng.IntN(3) {
 		f := fault{server: rng.IntN(servers)}
