@@ -68,12 +68,19 @@ func mayPurge(keys Keyring, epoch uint32) (bool, error) {
 	return e != nil && e.Written(), nil
 }
 
+// TimedKeyring is a keyring that knows the time by Redis's clock.
+type TimedKeyring interface {
+	Keyring
+	Time(ctx context.Context) (time.Time, error)
+}
+
 // PurgeEvery purges the tombstones that are older than keep, every hour until ctx ends, and tells onError what went wrong.
-func PurgeEvery(ctx context.Context, keys Keyring, store Purger, keep time.Duration, onError func(error)) {
+// Their age is by Redis's clock, which has also dated them: this server's may be hours ahead.
+func PurgeEvery(ctx context.Context, keys TimedKeyring, store Purger, keep time.Duration, onError func(error)) {
 	ticker := time.NewTicker(purgeEvery)
 	defer ticker.Stop()
 	for {
-		if _, err := Purge(ctx, keys, store, time.Now().Add(-keep)); err != nil && ctx.Err() == nil {
+		if err := purgeOlder(ctx, keys, store, keep); err != nil && ctx.Err() == nil {
 			onError(err)
 		}
 		select {
@@ -82,4 +89,13 @@ func PurgeEvery(ctx context.Context, keys Keyring, store Purger, keep time.Durat
 		case <-ticker.C:
 		}
 	}
+}
+
+func purgeOlder(ctx context.Context, keys TimedKeyring, store Purger, keep time.Duration) error {
+	now, err := keys.Time(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = Purge(ctx, keys, store, now.Add(-keep))
+	return err
 }

@@ -100,3 +100,58 @@ func TestPurgeEndsWhenARotationBegins(t *testing.T) {
 		t.Errorf("purged %d, %v, in %d partitions; want none, in the first", n, err, store.purges)
 	}
 }
+
+// clocked is a keyring by whose clock it is as late as it says.
+type clocked struct {
+	registry.Keyring
+	now time.Time
+}
+
+func (c clocked) Time(context.Context) (time.Time, error) { return c.now, nil }
+
+// TestAgeIsByTheClockOfRedis has the clock of Redis, which dates tombstones, and this server's differ by hours.
+func TestAgeIsByTheClockOfRedis(t *testing.T) {
+	w := newWorld(t)
+	if applied, err := w.Delete(context.Background(), registry.Deletion{Number: number}); err != nil || !applied {
+		t.Fatalf("Delete: %t, %v", applied, err)
+	}
+	w.keys.snapshot = w.with(map[uint32]keyring.State{4: keyring.StateAborted})
+	partitions := 0 // of the epochs that are written to
+	for _, e := range w.keys.snapshot.Epochs {
+		if e.Written() {
+			partitions += int(e.Layout.Partitions())
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		later time.Duration // than the tombstone, by Redis's clock
+		want  directory.Format
+	}{
+		{"an hour too young", time.Hour, directory.Deleted},
+		{"an hour too old", 3 * time.Hour, 0},
+	} {
+		ctx, cancel := context.WithCancel(context.Background())
+		purged := countedPurges{Store: w.store, done: make(chan struct{}), left: partitions}
+		go registry.PurgeEvery(ctx, clocked{w.keys, time.Now().Add(c.later)}, &purged, 2*time.Hour, func(err error) { t.Error(err) })
+		<-purged.done
+		cancel()
+		if got := w.find(t, 3).format; got != c.want {
+			t.Errorf("%s: format %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+// countedPurges is a directory that tells when so many partitions have been purged.
+type countedPurges struct {
+	*directory.Store
+	done chan struct{}
+	left int
+}
+
+func (c *countedPurges) Purge(ctx context.Context, l directory.Layout, partition uint32, before uint64) (int, error) {
+	n, err := c.Store.Purge(ctx, l, partition, before)
+	if c.left--; c.left == 0 {
+		close(c.done)
+	}
+	return n, err
+}
