@@ -101,7 +101,7 @@ func (c *client) write(server int, d *done) {
 	case c.deployment.sent[server] <- struct{}{}:
 	default:
 	}
-	a, err := send(c.http, method, d.process.url+"/v1/registrations", token, body)
+	a, err := d.process.send(c.http, method, d.process.url+"/v1/registrations", token, body)
 	switch {
 	case err != nil:
 		d.outcome, d.detail = errorOutcome(err)
@@ -136,6 +136,20 @@ func (a answer) String() string {
 	}
 	_ = json.Unmarshal(a.body, &problem) // without a code the status says enough
 	return strings.TrimSpace(fmt.Sprint(a.status, " ", problem.Code))
+}
+
+// errGone is what nobody listening looks like.
+var errGone = &net.OpError{Op: "dial", Err: errors.New("the process has ended")}
+
+// send makes a request to a process as send does. One that has ended is not asked: another process, of another history
+// too, may have its port by now.
+func (p *process) send(client *http.Client, method, url, token string, body any) (answer, error) {
+	select {
+	case <-p.dead:
+		return answer{}, errGone
+	default:
+		return send(client, method, url, token, body)
+	}
 }
 
 // send makes a request with a JSON body, if it is not nil.

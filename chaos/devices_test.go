@@ -83,7 +83,7 @@ func (c *client) look(d *done) {
 	}
 	tag := known.tags[d.number]
 	body := map[string]any{"tags": []string{base64.RawURLEncoding.EncodeToString(tag[:])}}
-	a, err := send(c.http, http.MethodPost, fmt.Sprintf("%s/v1/epochs/%d/matches", d.process.url, epoch), "", body)
+	a, err := d.process.send(c.http, http.MethodPost, fmt.Sprintf("%s/v1/epochs/%d/matches", d.process.url, epoch), "", body)
 	if err != nil {
 		d.outcome, d.detail = errorOutcome(err)
 		return
@@ -119,7 +119,7 @@ func (c *client) look(d *done) {
 
 // epoch asks the server for its epochs and returns the one to look in.
 func (c *client) epoch(d *done) (uint32, bool) {
-	a, err := send(c.http, http.MethodGet, d.process.url+"/v1/directory", "", nil)
+	a, err := d.process.send(c.http, http.MethodGet, d.process.url+"/v1/directory", "", nil)
 	if err != nil {
 		d.outcome, d.detail = errorOutcome(err)
 		return 0, false

@@ -68,12 +68,11 @@ func (s *scene) settle(t testing.TB) {
 		case !staged.Auto && !staged.Verified.IsZero():
 			step = "activate"
 		}
-		// Once of each server: an answer may be lost, and the other one may not have read the keyring yet.
+		// Until each server has answered: one may not have read the keyring yet, or not be able to.
 		for server := range servers {
 			if key := fmt.Sprint(staged.ID, step, server); step != "" && !asked[key] {
-				asked[key] = true
 				kind := map[string]orderKind{"abort": abort, "activate": activate}[step]
-				o.ask(order{kind: kind, server: server}, http.MethodPost, fmt.Sprintf("/v1/epochs/%d/%s", staged.ID, step), nil)
+				asked[key] = o.ask(order{kind: kind, server: server}, http.MethodPost, fmt.Sprintf("/v1/epochs/%d/%s", staged.ID, step), nil)
 			}
 		}
 	}

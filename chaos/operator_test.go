@@ -100,8 +100,9 @@ func (o *operator) onEpoch(what order, state keyring.State, step string) {
 	o.ask(what, http.MethodPost, fmt.Sprintf("/v1/epochs/%d/%s", id, step), nil)
 }
 
-// ask makes a request to a server, or to the next if nobody listens there, and notes the answer.
-func (o *operator) ask(what order, method, path string, body any) {
+// ask makes a request to a server, or to the next if nobody listens there, and notes the answer. It reports whether there
+// was one that says what became of the request.
+func (o *operator) ask(what order, method, path string, body any) bool {
 	j := o.deployment.journal
 	for i := range servers {
 		server := (what.server + i) % servers
@@ -116,11 +117,12 @@ func (o *operator) ask(what order, method, path string, body any) {
 			if unheard, _ := errorOutcome(err); unheard == unreached {
 				continue
 			}
-			return
+			return false
 		}
 		o.answered(what, path, a)
-		return
+		return a.status != http.StatusServiceUnavailable
 	}
+	return false
 }
 
 // answered notes what an operator was told.
@@ -154,7 +156,8 @@ func (o *operator) send(server int, method, path string, body any) (answer, erro
 	if err != nil {
 		return answer{}, err
 	}
-	return send(o.http, method, o.deployment.process(server).admin+path, token, body)
+	p := o.deployment.process(server)
+	return p.send(o.http, method, p.admin+path, token, body)
 }
 
 // standing asks a server, or the next, how the epochs stand.
