@@ -55,7 +55,7 @@ rotation-1m:
 # half a second each.
 .PHONY: chaos
 chaos:
-	go test -count=1 -run TestHistories -v -timeout 120m ./chaos -chaos.histories=$(HISTORIES) -chaos.seed=$(SEED)
+	go test -count=1 -run TestHistories -v -timeout 120m ./server/chaos -chaos.histories=$(HISTORIES) -chaos.seed=$(SEED)
 
 # Compares the times of answers by statistics, which wants a quiet machine.
 .PHONY: timing

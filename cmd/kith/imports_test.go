@@ -23,7 +23,7 @@ var imports = map[string][]string{
 	"normalize":        {},
 	"client":           {"crypto", "crypto/filter", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize"},
 	"bench":            {"client"},
-	"chaos":            {}, // tests alone
+	"server/chaos":     {}, // tests alone
 	"server/ephemeral": {},
 	"server/redistest": {},
 	"server/apitest":   {}, // imported by tests alone, like redistest

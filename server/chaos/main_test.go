@@ -29,7 +29,7 @@ func testMain(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	kithPath = filepath.Join(dir, "kith")
-	build := exec.Command("go", "build", "-o", kithPath, "../cmd/kith")
+	build := exec.Command("go", "build", "-o", kithPath, "../../cmd/kith")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)

@@ -44,5 +44,5 @@ func runHistory(t *testing.T, seed uint64, sum *totals) {
 	for _, text := range wrong {
 		t.Error(text)
 	}
-	t.Logf("%v\n%v\nagain: go test ./chaos -count=1 -run TestHistories -chaos.histories=1 -chaos.seed=%d", h, s.journal, seed)
+	t.Logf("%v\n%v\nagain: go test ./server/chaos -count=1 -run TestHistories -chaos.histories=1 -chaos.seed=%d", h, s.journal, seed)
 }
