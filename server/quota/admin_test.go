@@ -71,6 +71,11 @@ func TestRaise(t *testing.T) {
 		if ttl := rdb.PTTL(ctx, accountOf(t, rdb)).Val(); ttl >= 0 {
 			t.Errorf("an account with limits of its own is kept for %v", ttl)
 		}
+		// A bucket that takes longer to fill than a Duration lasts.
+		must(t, ledger.Raise(ctx, accountKey, "a", quota.MaxBurst, 1))
+		if c := debit(t, ledger, elements(quota.MaxBurst-1000)); c.Reset < 290*365*24*time.Hour {
+			t.Errorf("50 million at one a day: full in %v, want no less than centuries", c.Reset)
+		}
 		for _, tt := range []struct{ burst, refill int }{{-1, 0}, {0, -1}, {quota.MaxBurst + 1, 0}, {0, quota.MaxBurst + 1}} {
 			if err := ledger.Raise(ctx, accountKey, "a", tt.burst, tt.refill); !errors.Is(err, quota.ErrLimits) {
 				t.Errorf("Raise to %d, %d: got %v, want ErrLimits", tt.burst, tt.refill, err)

@@ -5,7 +5,7 @@
 --             h         what the request asked for, a hash of 32 bytes
 --             n         the call that was answered last, 16 random bytes
 --             r         how often the request was repeated after it was charged
---             u, c, e   units charged, how many of them came from the credit, and in which epoch
+--             u, c      units charged, and how many of them came from the credit
 --             y         there if the units were taken from the budget of young accounts
 -- ARGV[1]   h of the request
 -- ARGV[2]   n of this call
@@ -101,7 +101,7 @@ redis.call('HSET', KEYS[1], unpack(changed))
 if not a.kept then
   redis.call('PEXPIRE', KEYS[1], ARGV[9])
 end
-redis.call('HSET', KEYS[2], 'h', ARGV[1], 'n', ARGV[2], 'r', '0', 'u', text(n), 'c', text(credit), 'e', ARGV[4])
+redis.call('HSET', KEYS[2], 'h', ARGV[1], 'n', ARGV[2], 'r', '0', 'u', text(n), 'c', text(credit))
 if young then
   redis.call('HSET', KEYS[2], 'y', '1')
 end

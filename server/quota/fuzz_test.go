@@ -14,6 +14,7 @@ func FuzzStored(f *testing.F) {
 	f.Add("1", "1800000000000", "1800000000000", "5", "5", "1", "100", "10", "", "0", "0", "")
 	f.Add("4320000000000000", "4503599627370496", "0", "4503599627370496", "4503599627370496", "", "50000000", "1", "0", "1", "1", "\x00")
 	f.Add("x", "-1", "1e9", "0x1", " ", "", "0", "", "", "99999999999999999999", "nan", "1")
+	f.Add("0", "107000000000000", "0", "0", "0", "", "700000", "2", "", "0", "0", "0") // a bucket that takes 958 years to fill
 	ctx := context.Background()
 	rdb := startRedis(f).Client()
 	ledger := newLedger(f, rdb, quota.Limits{Burst: 100, RefillPerDay: 10, YoungPerDay: 1000})

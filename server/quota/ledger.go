@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -173,7 +174,11 @@ func stateOf(n []int64) State {
 	}
 }
 
-func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
+// milliseconds returns n ms, or the longest Duration, 292 years, where they are more: the limits of one account may be such
+// that its bucket takes longer to fill.
+func milliseconds(n int64) time.Duration {
+	return time.Duration(min(n, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
+}
 
 // Refund undoes a charge, for a fault of the server before any byte of the answer was written, and forgets its request, so
 // that a retry under the same key is charged anew. It reports whether the charge was undone; it is not where it was undone

@@ -12,16 +12,13 @@
 -- have been answered; and once it has become a part of the credit for the next epoch.
 
 local a = open(ARGV[3], ARGV[4], ARGV[2], '0')
-local record = fields(KEYS[2], 'n', 'e', 'u', 'c')
-local units = whole(record[3], 0, MAX_COUNT) or 0
-local credit = whole(record[4], 0, MAX_COUNT) or 0
+local record = fields(KEYS[2], 'n', 'u', 'c')
+local units = whole(record[2], 0, MAX_COUNT) or 0
+local credit = whole(record[3], 0, MAX_COUNT) or 0
 if corrupt or credit > units then
   return -1
 end
-if record[1] ~= ARGV[1] or record[2] ~= ARGV[2] then
-  return 0
-end
-if redis.call('HEXISTS', KEYS[1], 'p' .. ARGV[2]) == 1 then
+if record[1] ~= ARGV[1] or redis.call('HEXISTS', KEYS[1], 'p' .. ARGV[2]) == 1 then
   return 0
 end
 redis.call('DEL', KEYS[2])

@@ -139,7 +139,9 @@ func TestYoungBudgetIsNotOverspent(t *testing.T) {
 						return
 					}
 					if err == nil {
-						charged.Add(int64(r.Elements))
+						if charged.Add(int64(r.Elements)) > 2*perDay {
+							return // says so below
+						}
 					} else if !errors.Is(err, quota.ErrYoung) {
 						t.Error(err)
 						return
@@ -199,6 +201,23 @@ func TestYoungBudgetIsGivenBack(t *testing.T) {
 	wantYoung(t, ledger, by("c", elements(1)))
 }
 
+// TestYoungBudgetOfARefusedCall blocks an account between the two runs of its debit, of which the second is refused.
+func TestYoungBudgetOfARefusedCall(t *testing.T) {
+	ctx := context.Background()
+	rdb := startRedis(t).Client()
+	operator := newLedger(t, rdb, quota.Limits{})
+	asked := askedFor{meanwhile: func() { must(t, operator.Block(ctx, accountKey, "a")) }}
+	hooked := redis.NewClient(rdb.Options())
+	t.Cleanup(func() { _ = hooked.Close() })
+	hooked.AddHook(&asked)
+	ledger := newLedger(t, hooked, quota.Limits{YoungPerDay: 100})
+	if _, err := ledger.Debit(ctx, elements(30)); err != quota.ErrBlocked || asked.times.Load() == 0 {
+		t.Fatalf("got %v after the budget was asked %d times, want ErrBlocked", err, asked.times.Load())
+	}
+	asked.meanwhile = nil
+	debit(t, ledger, by("b", elements(100)))
+}
+
 // TestYoungBudgetIsNoHotSpot counts how often the one key of the budget is asked.
 func TestYoungBudgetIsNoHotSpot(t *testing.T) {
 	ctx := context.Background()
@@ -225,7 +244,10 @@ func TestYoungBudgetIsNoHotSpot(t *testing.T) {
 }
 
 // askedFor counts the script calls on the budget of young accounts.
-type askedFor struct{ times atomic.Int64 }
+type askedFor struct {
+	times     atomic.Int64
+	meanwhile func() // done before each, unless nil
+}
 
 func (a *askedFor) DialHook(next redis.DialHook) redis.DialHook { return next }
 
@@ -237,6 +259,9 @@ func (a *askedFor) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		if slices.Contains(cmd.Args(), any("kith:young")) {
 			a.times.Add(1)
+			if a.meanwhile != nil {
+				a.meanwhile()
+			}
 		}
 		return next(ctx, cmd)
 	}
