@@ -10,7 +10,7 @@ import (
 // AdminHandler returns the routes of the admin listener, which has an address of its own and is not for the public.
 // Without a token: /healthz (the process answers), /readyz (it can answer devices: 503 until the keyring is read, while the
 // store is away, and while it shuts down), /metrics, /v1/keylog and /v1/openapi.json. With one of scope operate: those that
-// rotate keys.
+// rotate keys, and those of the limits of accounts.
 func (s *Server) AdminHandler() http.Handler {
 	e := newEcho(s.Logger, s.Metrics)
 	e.Match(readMethods, "/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
@@ -20,6 +20,9 @@ func (s *Server) AdminHandler() http.Handler {
 	e.Match(readMethods, "/v1/openapi.json", s.getOpenAPI)
 	if s.Operator != nil {
 		s.operate(e)
+	}
+	if s.Quotas != nil {
+		s.operateQuotas(e)
 	}
 	return e
 }

@@ -8,6 +8,7 @@
 //	POST   /v1/epochs/{e}/matches           anyone           tags in, the sealed labels of those registered out
 //	POST   /v1/epochs/{e}/buckets           anyone           prefixes in, the short tags or sealed labels of buckets out
 //	GET    /v1/epochs/{e}/snapshot          anyone           what to download for the mode snapshot, .../{shard}, .../changes
+//	GET    /v1/quota                        scope discover   what the account can have evaluated
 //	PUT    /v1/registrations                scope register   registers or hides a number
 //	DELETE /v1/registrations                scope register   removes a number
 //
@@ -19,9 +20,7 @@
 // tied to an account: lookups take no credential, and refuse one.
 //
 // On the admin listener, for operators (scope operate): GET and POST /v1/epochs, POST /v1/epochs/{id}/activate, abort and
-// retire, POST /v1/keylog/cosignatures. Each of their actions is logged, with the operator's account as a keyed hash.
-//
-// Left out so far: limits on evaluations.
+// retire, POST /v1/keylog/cosignatures, GET /v1/limits, POST /v1/quotas/read, raise, reset, block, unblock and forget. Each of their actions is logged, with the operator's account as a keyed hash.
 //
 // A Server may be used by many goroutines.
 package server

@@ -1,11 +1,17 @@
 package server
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/kith-project/kith/crypto/secret"
 	"github.com/kith-project/kith/crypto/voprf"
+	"github.com/kith-project/kith/server/keyring"
 	"github.com/kith-project/kith/server/quota"
 )
 
@@ -19,8 +25,24 @@ type evaluations struct {
 	Proof    string   `json:"proof"`
 }
 
+// Admission is what the server needs of package admission.
+type Admission interface {
+	Admit(ctx context.Context, account string, elements int) (release func(), err error)
+}
+
+// Ledger is what the server needs of package quota to charge evaluations, and to tell an account how it stands.
+type Ledger interface {
+	Debit(ctx context.Context, r quota.Request) (quota.Charge, error)
+	Refund(ctx context.Context, c quota.Charge) (undone bool, err error)
+	Status(ctx context.Context, accountKey secret.Value, account string, epoch, predecessor uint32) (quota.Status, error)
+}
+
+// refundTime bounds a refund, which goes on when the request has ended.
+const refundTime = 2 * time.Second
+
 // postEvaluations answers POST /v1/epochs/{e}/evaluations: BlindEvaluate of RFC 9497 for a batch of blinded elements.
-// The order is: authenticate, check the size, debit, decode, evaluate.
+// The order is: authenticate, check the size, admit, debit, decode, evaluate. So what is refused for lack of time is not
+// charged, what was charged has its turn at once, and no arithmetic is done that nobody has paid for.
 func (s *Server) postEvaluations(c echo.Context) error {
 	epoch, snapshot, err := s.epochOf(c)
 	if err != nil {
@@ -34,24 +56,73 @@ func (s *Server) postEvaluations(c echo.Context) error {
 	if len(key) > quota.MaxKey {
 		return refuse(kindMalformed, "The Idempotency-Key is longer than 128 bytes.")
 	}
-	n := len(blinded.packed) / voprf.ElementSize
-	charge, err := s.Ledger.Debit(c.Request().Context(), quota.Request{
-		Account: accountOf(c), Epoch: epoch.ID, Elements: n, Key: key, Content: blinded.packed, Secret: snapshot.AccountKey,
+	evaluated, proof, err := s.evaluate(c, epoch, blinded.packed, quota.Request{
+		Account: accountOf(c), Epoch: epoch.ID, Predecessor: epoch.From, Elements: len(blinded.packed) / voprf.ElementSize,
+		Key: key, Content: blinded.packed, Secret: snapshot.AccountKey,
 	})
 	if err != nil {
 		return err
 	}
-	evaluated, proof, err := epoch.Key.BlindEvaluate(s.Rand, blinded.packed)
-	if err != nil {
-		return err
-	}
-	s.Metrics.evaluated(n, charge.Now)
-	s.Usage.Add(epoch.ID, n)
 	c.Response().Header().Set("Cache-Control", "no-store")
 	if blinded.json {
 		return c.JSON(http.StatusOK, evaluations{epoch.ID, splitText(evaluated, voprf.ElementSize), encoding.EncodeToString(proof[:])})
 	}
 	return c.Blob(http.StatusOK, mimePacked, append(evaluated, proof[:]...))
+}
+
+// evaluate does what is left once the size is known to be right. The place in the queue is given back when it returns, and
+// not when the answer has been written, which a slow client could draw out.
+func (s *Server) evaluate(c echo.Context, epoch *keyring.Epoch, blinded []byte, r quota.Request) ([]byte, voprf.Proof, error) {
+	ctx := c.Request().Context()
+	release, err := s.Admission.Admit(ctx, r.Account, r.Elements)
+	if err != nil {
+		return nil, voprf.Proof{}, err
+	}
+	defer release()
+	charge, err := s.Ledger.Debit(ctx, r)
+	if err != nil {
+		s.Metrics.quotaRefused(err)
+		if exceeded, ok := errors.AsType[*quota.ExceededError](err); ok {
+			setRateLimit(c.Response().Header(), exceeded.State)
+		}
+		return nil, voprf.Proof{}, err
+	}
+	evaluated, proof, err := s.blindEvaluate(ctx, epoch, blinded, charge)
+	if err != nil {
+		return nil, voprf.Proof{}, err
+	}
+	setRateLimit(c.Response().Header(), charge.State)
+	s.Metrics.evaluated(r.Elements, charge.Now)
+	s.Usage.Add(epoch.ID, r.Elements)
+	return evaluated, proof, nil
+}
+
+// blindEvaluate evaluates what was charged, and undoes the charge if it can not for a reason of the server's own, a panic
+// included. What a client sent that can not be evaluated stays charged: finding that out is work, too.
+func (s *Server) blindEvaluate(ctx context.Context, epoch *keyring.Epoch, blinded []byte, charge quota.Charge) (evaluated []byte, proof voprf.Proof, err error) {
+	charged := false
+	defer func() {
+		if !charged {
+			s.refund(ctx, charge)
+		}
+	}()
+	evaluated, proof, err = epoch.Key.BlindEvaluate(s.Rand, blinded)
+	charged = err == nil || errors.Is(err, voprf.ErrElement) || errors.Is(err, voprf.ErrLength) || errors.Is(err, voprf.ErrBatch)
+	return evaluated, proof, err
+}
+
+// refund undoes a charge as well as it can: where the store does not answer the charge stands, for which the retry under the
+// same Idempotency-Key is free.
+func (s *Server) refund(ctx context.Context, charge quota.Charge) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refundTime)
+	defer cancel()
+	undone, err := s.Ledger.Refund(ctx, charge)
+	if err != nil {
+		s.Logger.LogAttrs(ctx, slog.LevelError, "refund", slog.String("cause", err.Error()))
+	}
+	if undone {
+		s.Metrics.refunded(charge.Elements)
+	}
 }
 
 // splitText returns the values of a packed batch in base64url.

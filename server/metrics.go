@@ -27,6 +27,7 @@ type Metrics struct {
 	age       *prometheus.GaugeVec
 	keyUsed   *prometheus.GaugeVec
 	keyLimit  *prometheus.GaugeVec
+	limited   limitMetrics
 }
 
 // NewMetrics returns metrics in a registry of their own.
@@ -74,6 +75,7 @@ func NewMetrics() *Metrics {
 	m.registry.MustRegister(m.requests, m.durations, m.elements, m.tags, m.buckets, m.memory, m.corrupt, m.shards, m.warm, m.age,
 		m.keyUsed, m.keyLimit,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.limited = newLimitMetrics(m.registry)
 	return m
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/crypto/keylog"
 	"github.com/kith-project/kith/crypto/voprf"
+	"github.com/kith-project/kith/server/admission"
 	"github.com/kith-project/kith/server/directory"
 	"github.com/kith-project/kith/server/keyring"
 	"github.com/kith-project/kith/server/lookup"
@@ -37,6 +39,7 @@ var (
 	kindElement       = &kind{"invalid-element", http.StatusBadRequest, "An element is not canonical or is the identity.", 0}
 	kindCredential    = &kind{"credential-refused", http.StatusBadRequest, "Lookups take no credential: send this request without Authorization and Cookie, so that it can not be tied to an account.", 0}
 	kindUnauthorized  = &kind{"unauthorized", http.StatusUnauthorized, "A valid bearer token is required.", 0}
+	kindBlocked       = &kind{"account-blocked", http.StatusForbidden, "The account is blocked.", 0}
 	kindForbidden     = &kind{"forbidden", http.StatusForbidden, "The token is not for this.", 0}
 	kindNotFound      = &kind{"not-found", http.StatusNotFound, "There is no such route.", 0}
 	kindNoSnapshot    = &kind{"no-snapshot", http.StatusNotFound, "No snapshot of the epoch has been published yet.", 0}
@@ -52,7 +55,7 @@ var (
 	kindLabelMismatch = &kind{"label-mismatch", http.StatusPreconditionFailed, "Another label is registered for the number; nothing was deleted.", 0}
 	kindPrecondition  = &kind{"precondition-failed", http.StatusPreconditionFailed, "What there is does not meet the condition of the request.", 0}
 	kindTooLarge      = &kind{"too-large", http.StatusRequestEntityTooLarge, "The request is larger than any valid one.", 0}
-	kindElements      = &kind{"too-many-elements", http.StatusRequestEntityTooLarge, "The request has more elements than the directory allows.", 0}
+	kindElements      = &kind{"too-many-elements", http.StatusRequestEntityTooLarge, "The request has more elements than the directory or the account allows.", 0}
 	kindTags          = &kind{"too-many-tags", http.StatusRequestEntityTooLarge, "The request has more tags than the directory allows.", 0}
 	kindPrefixes      = &kind{"too-many-prefixes", http.StatusRequestEntityTooLarge, "The request has more prefixes than the directory allows.", 0}
 	kindMediaType     = &kind{"unsupported-media-type", http.StatusUnsupportedMediaType, "The body is of a type that the route does not take.", 0}
@@ -63,6 +66,10 @@ var (
 	kindRotation      = &kind{"invalid-rotation", http.StatusUnprocessableEntity, "The rotation can not go like that.", 0}
 	kindCosignature   = &kind{"invalid-cosignature", http.StatusUnprocessableEntity, "The line is not this witness's signature of the present checkpoint.", 0}
 	kindKeyReused     = &kind{"idempotency-key-reused", http.StatusUnprocessableEntity, "The Idempotency-Key belongs to another request.", 0}
+	kindReplays       = &kind{"idempotency-key-exhausted", http.StatusUnprocessableEntity, "The request was repeated too often under its Idempotency-Key.", 0}
+	kindQuotaLimits   = &kind{"invalid-limits", http.StatusUnprocessableEntity, "An account can not have these limits.", 0}
+	kindQuota         = &kind{"quota-exceeded", http.StatusTooManyRequests, "The account has fewer evaluations left than the request has elements; nothing was charged.", 1}
+	kindYoung         = &kind{"young-accounts-exceeded", http.StatusTooManyRequests, "New accounts together have no evaluations left; nothing was charged.", 1}
 	kindInternal      = &kind{"internal", http.StatusInternalServerError, "The server has made a mistake.", 1}
 	kindOverloaded    = &kind{"overloaded", http.StatusServiceUnavailable, "Too many requests are under way; nothing was done.", 2}
 	kindUnavailable   = &kind{"unavailable", http.StatusServiceUnavailable, "The server can not answer now; nothing is known about what was asked.", 2}
@@ -79,8 +86,15 @@ var refusals = []struct {
 	{voprf.ErrLength, kindMalformed},
 	{voprf.ErrBatch, kindMalformed},
 	{crypto.ErrLabel, kindLabel},
+	{quota.ErrTooLarge, kindElements},
+	{quota.ErrYoung, kindYoung},
+	{quota.ErrBlocked, kindBlocked},
 	{quota.ErrKeyReused, kindKeyReused},
+	{quota.ErrReplays, kindReplays},
+	{quota.ErrLimits, kindQuotaLimits},
 	{quota.ErrUnavailable, kindUnavailable},
+	{quota.ErrRecord, kindUnavailable},
+	{admission.ErrClosed, kindUnavailable},
 	{registry.ErrLabelMismatch, kindLabelMismatch},
 	{registry.ErrContended, kindUnavailable},
 	{registry.ErrNoEpoch, kindUnavailable},
@@ -120,6 +134,8 @@ type refusal struct {
 	detail string // a fixed sentence, or ""
 	reason string // a stable code that says more, or ""
 	limit  int    // the bound that was exceeded, or 0
+	left   *int   // what is left below the bound, or nil
+	after  int    // seconds of Retry-After where they are known better than by the kind, or 0
 	cause  error  // for the log, or nil
 }
 
@@ -139,6 +155,7 @@ type problem struct {
 	Code   string `json:"code"`
 	Reason string `json:"reason,omitempty"`
 	Limit  int    `json:"limit,omitempty"`
+	Left   *int   `json:"remaining,omitempty"`
 }
 
 // asRefusal finds the problem that an error is.
@@ -157,12 +174,32 @@ func asRefusal(err error) *refusal {
 			return &refusal{kind: kindMethod}
 		}
 	}
+	if r := asLimit(err); r != nil {
+		return r
+	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
 			return &refusal{kind: r.kind, cause: r.err}
 		}
 	}
 	return &refusal{kind: kindInternal, cause: err}
+}
+
+// asLimit finds the problem of an error that says when to come again, or how much is too much; nil for any other.
+func asLimit(err error) *refusal {
+	if e, ok := errors.AsType[*quota.ExceededError](err); ok {
+		return &refusal{kind: kindQuota, limit: e.Limit, left: &e.Remaining, after: seconds(e.RetryAfter)}
+	}
+	if e, ok := errors.AsType[*quota.YoungError](err); ok {
+		return &refusal{kind: kindYoung, after: seconds(e.RetryAfter)}
+	}
+	if e, ok := errors.AsType[*quota.TooLargeError](err); ok {
+		return &refusal{kind: kindElements, limit: e.Limit}
+	}
+	if e, ok := errors.AsType[*admission.OverloadedError](err); ok {
+		return &refusal{kind: kindOverloaded, after: seconds(e.RetryAfter)}
+	}
+	return nil
 }
 
 // writeProblem is the one place where an error becomes an answer.
@@ -173,8 +210,8 @@ func writeProblem(err error, c echo.Context) {
 		return
 	}
 	header := c.Response().Header()
-	if r.retryAfter > 0 {
-		header.Set(echo.HeaderRetryAfter, strconv.Itoa(r.retryAfter))
+	if after := cmp.Or(r.after, r.retryAfter); after > 0 {
+		header.Set(echo.HeaderRetryAfter, strconv.Itoa(after))
 	}
 	if r.status == http.StatusUnauthorized {
 		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
@@ -184,6 +221,6 @@ func writeProblem(err error, c echo.Context) {
 	c.Response().WriteHeader(r.status)
 	_ = c.Echo().JSONSerializer.Serialize(c, problem{
 		Type: problemType + r.code, Title: r.title, Status: r.status, Detail: r.detail, Code: r.code,
-		Reason: r.reason, Limit: r.limit,
+		Reason: r.reason, Limit: r.limit, Left: r.left,
 	}, "")
 }

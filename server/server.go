@@ -15,7 +15,6 @@ import (
 	"github.com/kith-project/kith/server/bucket"
 	"github.com/kith-project/kith/server/directory"
 	"github.com/kith-project/kith/server/keyring"
-	"github.com/kith-project/kith/server/quota"
 	"github.com/kith-project/kith/server/registry"
 	"github.com/kith-project/kith/server/snapshot"
 )
@@ -42,11 +41,6 @@ type Lookups interface {
 type Registry interface {
 	Put(ctx context.Context, r registry.Registration) (applied bool, err error)
 	Delete(ctx context.Context, d registry.Deletion) (applied bool, err error)
-}
-
-// Ledger is what the server needs of package quota.
-type Ledger interface {
-	Debit(ctx context.Context, r quota.Request) (quota.Charge, error)
 }
 
 // Usage is what the server needs of package usage.
@@ -90,6 +84,9 @@ type Config struct {
 	Verifier  Verifier
 	Metrics   *Metrics
 
+	Admission Admission // default: every evaluation begins at once
+	Quotas    Quotas    // default: the admin listener has no routes for the limits of accounts
+
 	Usage    Usage        // default: evaluations are not counted by key
 	Operator Operator     // default: the admin listener rotates no keys
 	Logger   *slog.Logger // default: nothing is logged
@@ -123,6 +120,9 @@ func New(config Config) *Server {
 	if config.Usage == nil {
 		config.Usage = uncounted{}
 	}
+	if config.Admission == nil {
+		config.Admission = unlimited{}
+	}
 	s := &Server{Config: config, echo: newEcho(config.Logger, config.Metrics)}
 	if config.BehindProxy {
 		s.echo.IPExtractor = echo.ExtractIPFromXFFHeader()
@@ -141,6 +141,7 @@ func New(config Config) *Server {
 	v1.Match(readMethods, "/epochs/:epoch/snapshot", s.getManifest, refuseCredential)
 	v1.Match(readMethods, "/epochs/:epoch/snapshot/:shard", s.getShard, refuseCredential)
 	v1.Match(readMethods, "/epochs/:epoch/changes", s.getChanges, refuseCredential)
+	v1.Match(readMethods, "/quota", s.getQuota, discover)
 	v1.PUT("/registrations", s.putRegistration, register)
 	v1.DELETE("/registrations", s.deleteRegistration, register)
 	return s
@@ -150,6 +151,11 @@ func New(config Config) *Server {
 type uncounted struct{}
 
 func (uncounted) Add(uint32, int) {}
+
+// unlimited is an Admission that lets everything in.
+type unlimited struct{}
+
+func (unlimited) Admit(context.Context, string, int) (func(), error) { return func() {}, nil }
 
 // readMethods are the methods of a route that is read: RFC 9110, Section 9.1, wants HEAD wherever there is GET.
 var readMethods = []string{http.MethodGet, http.MethodHead}

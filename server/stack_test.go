@@ -67,11 +67,25 @@ type stack struct {
 // it.
 func newStack(t testing.TB, changes ...func(*server.Config)) *stack {
 	t.Helper()
-	return newStackOf(t, keyring.Plan{Layout: directory.Layout{PartitionBits: 2, BucketBits: testBits}, Slots: 96}, changes...)
+	return newStackOf(t, testPlan, changes...)
 }
+
+// testPlan lays an epoch out in 16 buckets.
+var testPlan = keyring.Plan{Layout: directory.Layout{PartitionBits: 2, BucketBits: testBits}, Slots: 96}
 
 // newStackOf is newStack for an epoch laid out by plan.
 func newStackOf(t testing.TB, plan keyring.Plan, changes ...func(*server.Config)) *stack {
+	t.Helper()
+	return newStackWith(t, plan, quota.Limits{Burst: quota.MaxBurst, RefillPerDay: quota.MaxBurst}, changes...)
+}
+
+// newLimited is newStack for accounts with these limits.
+func newLimited(t testing.TB, limits quota.Limits, changes ...func(*server.Config)) *stack {
+	t.Helper()
+	return newStackWith(t, testPlan, limits, changes...)
+}
+
+func newStackWith(t testing.TB, plan keyring.Plan, limits quota.Limits, changes ...func(*server.Config)) *stack {
 	t.Helper()
 	// What these tests show does not depend on the disk.
 	s := &stack{redis: redistest.Start(t, redistest.AppendFsync("no")), log: new(logBuffer)}
@@ -95,7 +109,7 @@ func newStackOf(t testing.TB, plan keyring.Plan, changes ...func(*server.Config)
 	must(t, err)
 	verifier, err := token.NewVerifier(token.DefaultAudience, s.signer.Public())
 	must(t, err)
-	s.ledger, err = quota.New(s.rdb, quota.Limits{Burst: quota.MaxBurst, RefillPerDay: quota.MaxBurst})
+	s.ledger, err = quota.New(s.rdb, limits)
 	must(t, err)
 	s.lookups = lookup.New(lookup.Config{
 		Redis: s.rdb, Directory: s.directory, Keyring: s.keys, Bucket: bucket.Config{OnLookup: func(memory, store int) {
@@ -108,7 +122,7 @@ func newStackOf(t testing.TB, plan keyring.Plan, changes ...func(*server.Config)
 	reg.OnWrite = s.lookups.Wrote
 
 	config := server.Config{
-		Keyring: s.keys, Directory: s.directory, Lookups: s.lookups, Registry: reg, Ledger: s.ledger,
+		Keyring: s.keys, Directory: s.directory, Lookups: s.lookups, Registry: reg, Ledger: s.ledger, Quotas: s.ledger,
 		Verifier: verifier, Metrics: metrics, Logger: slog.New(slog.NewJSONHandler(s.log, nil)),
 	}
 	for _, change := range changes {
@@ -233,7 +247,7 @@ func wantProblem(t testing.TB, a answer, status int, code string, words ...strin
 	if got := a.header.Get("Cache-Control"); got != "no-store" {
 		t.Errorf("a problem may be cached: Cache-Control %q", got)
 	}
-	if away := status >= 500; away != (a.header.Get("Retry-After") != "") {
+	if later := status >= 500 || status == 429; later != (a.header.Get("Retry-After") != "") {
 		t.Errorf("status %d with Retry-After %q", status, a.header.Get("Retry-After"))
 	}
 	wantNone(t, "the answer", fmt.Sprint(a.header, string(a.body)), words...)

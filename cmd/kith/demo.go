@@ -135,7 +135,8 @@ func startDemo(ctx context.Context, rdb redis.UniversalClient) (*demo, error) {
 	const expectedUsers, minAnonymity = 10_000, 1000
 	s, err := buildStack(ctx, stackConfig{
 		rdb: rdb, masters: []keyring.MasterKey{master}, verifier: verifier, expectedUsers: expectedUsers, minAnonymity: minAnonymity,
-		rotationShare: rotation.DefaultShare, keyCeiling: usage.DefaultCeiling, keepTombstones: defaultKeepTombstones, logger: slog.New(slog.DiscardHandler),
+		rotationShare: rotation.DefaultShare, keyCeiling: usage.DefaultCeiling, keepTombstones: defaultKeepTombstones, limits: defaultLimits,
+		logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return nil, err

@@ -38,9 +38,9 @@ var imports = map[string][]string{
 	"server/snapshot":  {"crypto", "crypto/filter", "server/directory"},
 	"server/rotation":  {"crypto", "crypto/keylog", "crypto/voprf", "server/directory", "server/keyring"},
 	"server/lookup":    {"crypto", "server/bucket", "server/directory", "server/keyring", "server/snapshot"},
-	"server": {"crypto", "crypto/keylog", "crypto/voprf", "normalize", "server/bucket", "server/directory", "server/keyring",
+	"server": {"crypto", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize", "server/admission", "server/bucket", "server/directory", "server/keyring",
 		"server/lookup", "server/quota", "server/registry", "server/snapshot", "server/token"},
-	"cmd/kith": {"bench", "client", "crypto", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize", "server", "server/bucket",
+	"cmd/kith": {"bench", "client", "crypto", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize", "server", "server/admission", "server/bucket",
 		"server/directory", "server/ephemeral", "server/keyring", "server/lookup", "server/quota", "server/registry",
 		"server/rotation", "server/snapshot", "server/token", "server/usage"},
 }

@@ -54,6 +54,8 @@ type serveCommand struct {
 	LookupsPerSource int           `default:"32" placeholder:"N" help:"How many lookups of one address may be under way at once (default ${default}); -1 for no limit."`
 	BehindProxy      bool          `help:"Take addresses from X-Forwarded-For, as a proxy on a private network sets it."`
 
+	limitsFlags
+
 	LogFormat string `default:"text" enum:"text,json" help:"Form of the log on standard error: text or json."`
 }
 
@@ -98,7 +100,7 @@ func (cmd *serveCommand) Run(ctx context.Context, t *terminal) error {
 		rdb: rdb, masters: masters, verifier: verifier, expectedUsers: cmd.ExpectedUsers, minAnonymity: cmd.MinAnonymity,
 		keylogOrigin: cmd.KeylogOrigin, rotationShare: cmd.RotationShare, rotationTimes: cmd.rotationTimes, keyCeiling: cmd.KeyCeiling,
 		snapshots: snapshot.Config{Interval: cmd.SnapshotInterval, KeepChanges: cmd.KeepChanges}, keepTombstones: cmd.KeepTombstones,
-		logger: cmd.logger(t), lookupsPerSource: cmd.LookupsPerSource, behindProxy: cmd.BehindProxy,
+		logger: cmd.logger(t), limits: cmd.limitsFlags, lookupsPerSource: cmd.LookupsPerSource, behindProxy: cmd.BehindProxy,
 	})
 	if err != nil {
 		return err
@@ -155,6 +157,8 @@ func (cmd *serveCommand) check() error {
 		return errors.New("--lookups-per-source: at least 1, or -1 for no limit")
 	case cmd.KeylogOrigin != "" && !validOrigin(cmd.KeylogOrigin):
 		return withHint(fmt.Errorf("--keylog-origin: %w", keylog.ErrName), "a host and path of your own, such as kith.example.org/keylog")
+	case cmd.limitsFlags.check() != nil:
+		return cmd.limitsFlags.check()
 	case cmd.Ephemeral || cmd.Dir != "":
 		return nil
 	case cmd.TokenKeys == "":

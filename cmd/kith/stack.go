@@ -34,6 +34,8 @@ type stack struct {
 	directory *directory.Store
 	usage     *usage.Counter
 	rotator   *rotation.Rotator
+	ledger    *quota.Ledger
+	metrics   *server.Metrics
 	logger    *slog.Logger
 
 	keepTombstones time.Duration
@@ -55,6 +57,7 @@ type stackConfig struct {
 	keepTombstones time.Duration
 	logger         *slog.Logger // required
 
+	limits           limitsFlags
 	lookupsPerSource int
 	behindProxy      bool
 }
@@ -87,18 +90,21 @@ func buildStack(ctx context.Context, c stackConfig) (*stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	// No account comes near these limits: requests are counted and not yet limited.
-	ledger, err := quota.New(c.rdb, quota.Limits{Burst: quota.MaxBurst, RefillPerDay: quota.MaxBurst, ReplayCap: 1000})
+	ledger, err := quota.New(c.rdb, c.limits.limits())
+	if err != nil {
+		return nil, err
+	}
+	queue, err := c.limits.queue(metrics)
 	if err != nil {
 		return nil, err
 	}
 	return &stack{
 		server: server.New(server.Config{
 			Keyring: keys, Directory: store, Lookups: lookups, Registry: reg, Ledger: ledger, Verifier: c.verifier,
-			Metrics: metrics, Usage: counter, Logger: c.logger, LookupsPerSource: c.lookupsPerSource, BehindProxy: c.behindProxy,
+			Admission: queue, Quotas: ledger, Limits: c.limits.batch(), Metrics: metrics, Usage: counter, Logger: c.logger, LookupsPerSource: c.lookupsPerSource, BehindProxy: c.behindProxy,
 			Operator: &epochOperator{keyring: keys, directory: store, rotator: rotator, minAnonymity: c.minAnonymity, keyCeiling: c.keyCeiling},
 		}),
-		keyring: keys, registry: reg, lookups: lookups, directory: store, usage: counter, rotator: rotator, logger: c.logger,
+		keyring: keys, registry: reg, lookups: lookups, directory: store, usage: counter, rotator: rotator, ledger: ledger, metrics: metrics, logger: c.logger,
 		keepTombstones: c.keepTombstones,
 	}, nil
 }
@@ -167,6 +173,7 @@ func (s *stack) work(ctx context.Context) {
 	working.Go(func() { s.rotator.Run(ctx) })
 	working.Go(func() { s.usage.Run(ctx) })
 	working.Go(func() { s.sayEpochs(ctx) })
+	working.Go(func() { s.watchYoung(ctx) })
 	working.Go(func() {
 		registry.PurgeEvery(ctx, s.keyring, s.directory, s.keepTombstones, func(err error) {
 			s.logger.Warn("purge", "cause", err.Error())
@@ -174,6 +181,21 @@ func (s *stack) work(ctx context.Context) {
 	})
 	working.Wait()
 }
+
+// watchYoung keeps the metric of the budget of young accounts current.
+func (s *stack) watchYoung(ctx context.Context) {
+	if s.ledger.Limits().YoungPerDay == 0 {
+		return
+	}
+	for pause(ctx, youngEvery) == nil {
+		if units, err := s.ledger.YoungRemaining(ctx); err == nil {
+			s.metrics.YoungRemaining(units)
+		}
+	}
+}
+
+// youngEvery is how often the store is asked for the metric of the budget of young accounts.
+const youngEvery = 10 * time.Second
 
 // defaultKeepTombstones is how long a deletion is remembered where nothing else is configured.
 const defaultKeepTombstones = 30 * 24 * time.Hour
