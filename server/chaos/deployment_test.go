@@ -20,8 +20,11 @@ import (
 const (
 	// servers is how many servers a deployment has.
 	servers = 2
-	// lease is how long a server that has stopped keeps others from its part of a rotation.
-	lease = 300 * time.Millisecond
+	// lease is how long a server that has stopped keeps others from its part of a rotation. A worker renews it after a third,
+	// pauses for up to 250 ms, and waits for Redis, for some 100 ms on a busy machine.
+	lease = 600 * time.Millisecond
+	// secondSweep is longer than a server is stopped, for what it does of an epoch that has ended meanwhile.
+	secondSweep = 1200 * time.Millisecond
 	// startTimeout bounds the start of a server, Redis being away for a part of it; it is not a speed that is expected.
 	startTimeout = time.Minute
 )
@@ -81,7 +84,7 @@ func (d *deployment) start(server int) {
 	s := &d.slots[server]
 	for deadline := time.Now().Add(startTimeout); ; time.Sleep(50 * time.Millisecond) {
 		p, err := startProcess(append(os.Environ(), "KITH_REDIS="+d.redis.URL(), "KITH_MASTER_KEY="+d.master.Text()),
-			slices.Concat(d.flags, []string{"--dir", s.dir, "--rotation-lease", lease.String(), "--sweep-after", "300ms", "--second-sweep", (4 * lease).String()})...)
+			slices.Concat(d.flags, []string{"--dir", s.dir, "--rotation-lease", lease.String(), "--sweep-after", "300ms", "--second-sweep", secondSweep.String()})...)
 		if err == nil {
 			s.mu.Lock()
 			s.running, s.all = p, append(s.all, p)

@@ -52,7 +52,7 @@ func (h *history) planFaults(rng *rand.Rand) {
 		case p < 0.45:
 			f.kind, f.lasts = killed, between(rng, 10*time.Millisecond, 500*time.Millisecond)
 		case p < 0.6:
-			f.kind, f.lasts = stopped, between(rng, lease/2, 5*lease/2)
+			f.kind, f.lasts = stopped, between(rng, lease/3, secondSweep)
 		case p < 0.75:
 			f.kind, f.lasts = absent, 1500*time.Millisecond
 		case p < 0.9:
@@ -65,7 +65,7 @@ func (h *history) planFaults(rng *rand.Rand) {
 	for range pick(rng, 0, 0, 1, 1, 2) {
 		f := fault{server: rng.IntN(servers), lasts: between(rng, 10*time.Millisecond, 300*time.Millisecond)}
 		if chance(rng, 0.25) {
-			f.kind, f.lasts = stopped, between(rng, lease/2, 3*lease)
+			f.kind, f.lasts = stopped, between(rng, lease/3, 3*lease/2)
 		}
 		f.when(rng, 1500*time.Millisecond)
 		h.redis = append(h.redis, f)

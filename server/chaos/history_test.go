@@ -40,7 +40,7 @@ func newHistory(seed uint64) *history {
 		versioned: chance(rng, 0.5),
 		shared:    chance(rng, 0.25),
 		users:     pick(rng, 50, 200, 1000),
-		share:     pick(rng, 0.01, 0.05, 0.5),
+		share:     pick(rng, 0.02, 0.05, 0.5),
 		patience:  pick(rng, 400*time.Millisecond, time.Second, 3*time.Second),
 		ending:    ending{retry: chance(rng, 0.5), abort: chance(rng, 0.3)},
 	}
