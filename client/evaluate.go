@@ -52,13 +52,21 @@ func (r *run) nextBatch(ctx context.Context) (*batch, error) {
 	if len(missing) == 0 {
 		return nil, r.state.save(ctx, r.options.State)
 	}
-	b, err := newBatch(r.options.Rand, missing[:min(len(missing), r.directory.maxElements)])
+	b, err := newBatch(r.options.Rand, missing[:min(len(missing), r.batchSize())])
 	if err != nil {
 		return nil, err
 	}
 	r.epoch.pending = append(r.epoch.pending, b)
 	r.state.dirty = true
 	return b, r.state.save(ctx, r.options.State)
+}
+
+// batchSize returns how many elements a new batch may have.
+func (r *run) batchSize() int {
+	if r.atMost > 0 {
+		return min(r.atMost, r.directory.maxElements)
+	}
+	return r.directory.maxElements
 }
 
 // newBatch makes a key and blinds for numbers. It returns the reader's error.
@@ -86,7 +94,8 @@ func (r *run) complete(ctx context.Context, b *batch) (int, error) {
 }
 
 // refused drops a batch whose bytes the server will never take, which otherwise would stand in the way of every Sync to
-// come. It returns nil if the numbers can be sent anew, and err if not.
+// come, and one that a smaller one can go before, of what the quota still allows. It returns nil if the numbers can be sent
+// anew, and err if not. A batch that was charged is never refused for the quota, so that nothing is paid for twice.
 func (r *run) refused(ctx context.Context, b *batch, err error) error {
 	var problem *ProblemError
 	if !errors.As(err, &problem) {
@@ -94,10 +103,18 @@ func (r *run) refused(ctx context.Context, b *batch, err error) error {
 	}
 	anew := false
 	switch problem.Code {
-	case CodeIdempotencyKeyReused:
+	case CodeIdempotencyKeyReused, CodeKeyExhausted:
 		anew = true
+	case CodeQuotaExceeded:
+		if problem.Remaining < 1 || problem.Remaining >= len(b.numbers) {
+			return err
+		}
+		r.atMost, anew = problem.Remaining, true
 	case CodeTooManyElements:
-		anew = len(b.numbers) > r.directory.maxElements // made when the limit was higher
+		if problem.Limit > 0 && problem.Limit < len(b.numbers) {
+			r.atMost = problem.Limit
+		}
+		anew = len(b.numbers) > r.batchSize() // made when the limit was higher, or it is that of this account
 	case CodeInvalidElement:
 	default:
 		return err

@@ -116,7 +116,7 @@ func ExampleReason_Explain() {
 // Where the quota is used up for longer than Options.MaxWait, the app schedules the next Sync, which goes on where
 // this one stopped.
 func ExampleProblemError() {
-	var err error = &client.ProblemError{Request: "evaluations", Status: 429, Code: client.CodeRateLimited, RetryAfter: 3600e9}
+	var err error = &client.ProblemError{Request: "evaluations", Status: 429, Code: client.CodeQuotaExceeded, RetryAfter: 3600e9}
 
 	if problem, ok := errors.AsType[*client.ProblemError](err); ok && problem.RetryAfter > 0 {
 		fmt.Println("next Sync in", problem.RetryAfter)
@@ -124,7 +124,7 @@ func ExampleProblemError() {
 	fmt.Println(err)
 	// Output:
 	// next Sync in 1h0m0s
-	// client: evaluations: server answered 429 rate-limited, retry after 1h0m0s
+	// client: evaluations: server answered 429 quota-exceeded, retry after 1h0m0s
 }
 
 // The server has a new epoch, and the quota of the account does not allow the whole move. What is known is shown, and the

@@ -196,8 +196,11 @@ func TestProblems(t *testing.T) {
 		{"too many elements", "evaluations", 413, client.CodeTooManyElements, "", 2, false},
 		{"invalid element", "evaluations", 400, client.CodeInvalidElement, "", 2, false},
 		{"idempotency key always reused", "evaluations", 422, client.CodeIdempotencyKeyReused, "", 5, false},
-		{"quota used up for long", "evaluations", 429, client.CodeRateLimited, "3600", 2, true},
-		{"quota used up for short", "evaluations", 429, client.CodeRateLimited, "10", 7, true},
+		{"quota used up for long", "evaluations", 429, client.CodeQuotaExceeded, "3600", 2, true},
+		{"quota used up for short", "evaluations", 429, client.CodeQuotaExceeded, "10", 7, true},
+		{"new accounts' budget used up for long", "evaluations", 429, client.CodeYoungAccounts, "3600", 2, true},
+		{"account blocked", "evaluations", 403, client.CodeAccountBlocked, "", 2, true},
+		{"idempotency key always exhausted", "evaluations", 422, client.CodeKeyExhausted, "", 5, false},
 		{"overloaded", "matches", 503, client.CodeOverloaded, "1", 8, false},
 		{"internal", "evaluations", 500, client.CodeInternal, "", 7, true},
 		{"bad gateway", "directory", 502, "", "", 6, false},
@@ -240,7 +243,7 @@ func TestSyncOutlastsFailures(t *testing.T) {
 		name string
 		fail func(w http.ResponseWriter)
 	}{
-		{"rate limited", func(w http.ResponseWriter) { problem(w, 429, client.CodeRateLimited, "1") }},
+		{"rate limited", func(w http.ResponseWriter) { problem(w, 429, client.CodeQuotaExceeded, "1") }},
 		{"unavailable", func(w http.ResponseWriter) { problem(w, 503, client.CodeUnavailable, "") }},
 		{"proxy without an upstream", func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) }},
 	} {
@@ -270,6 +273,40 @@ func TestIdempotencyKeyReused(t *testing.T) {
 		sent[0].header.Get("Idempotency-Key") == sent[1].header.Get("Idempotency-Key") {
 		t.Error("the second request was not blinded anew, or has the old key")
 	}
+}
+
+// TestRefusalsThatSayHowMuch: the server says how many elements it would take, of fewer than it allows in the directory.
+func TestRefusalsThatSayHowMuch(t *testing.T) {
+	const book = 7
+	t.Run("what is left of the quota is used", func(t *testing.T) {
+		s := newFakeServer(t, nil)
+		o := testOptions(s)
+		s.limited, s.quota, s.told = true, 5, `,"limit":6,"remaining":5`
+		_, err := newClient(t, o).Sync(t.Context(), client.Contacts(manyContacts(book)))
+		var got *client.ProblemError
+		if !errors.As(err, &got) || got.Code != client.CodeQuotaExceeded || got.Limit != 6 || got.RetryAfter != time.Hour || s.charged != 5 {
+			t.Fatalf("got %#v after %d charged, want quota-exceeded of 6 after 5", err, s.charged)
+		}
+		s.quota = 2
+		if result := mustSync(t, o, manyContacts(book)); result.Evaluated != 2 || s.charged != book {
+			t.Errorf("afterwards: evaluated %d, charged %d; want 2 and %d", result.Evaluated, s.charged, book)
+		}
+	})
+	t.Run("an account that may send less at once", func(t *testing.T) {
+		s := newFakeServer(t, nil)
+		s.fault = func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasSuffix(r.URL.Path, "evaluations") || r.ContentLength <= 3*voprf.ElementSize {
+				return false
+			}
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			_, _ = w.Write([]byte(`{"type":"about:blank","title":"a problem","status":413,"code":"too-many-elements","limit":3}`))
+			return true
+		}
+		if result := mustSync(t, testOptions(s), manyContacts(book)); result.Evaluated != book || len(s.seen("evaluations")) != 4 {
+			t.Errorf("evaluated %d by %d requests, want %d by 4", result.Evaluated, len(s.seen("evaluations")), book)
+		}
+	})
 }
 
 // TestLimitLowered: a page left behind by an interrupted Sync is larger than the server takes now.

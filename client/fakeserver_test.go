@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kith-project/kith/client"
 	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/crypto/keylog"
 	"github.com/kith-project/kith/crypto/voprf"
@@ -44,6 +45,7 @@ type fakeServer struct {
 	log            keylog.Message // the key log, if it has entries
 	limited        bool           // by quota
 	quota          int            // how many elements may be charged yet
+	told           string         // further members of the problem of the quota, beginning with a comma
 	loseAnswer     bool           // to the next evaluation: it is charged, and answered by a problem
 
 	// fault, if set, sees each request first, and returns true if it has answered it.
@@ -226,7 +228,10 @@ func (s *fakeServer) serveEvaluations(w http.ResponseWriter, r *http.Request, e 
 	case known:
 		s.answer(w, r.URL.Path, "application/octet-stream", before.answer)
 	case s.limited && len(body)/voprf.ElementSize > s.quota:
-		problem(w, http.StatusTooManyRequests, "rate-limited", "3600")
+		w.Header().Set("Retry-After", "3600")
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusTooManyRequests)
+		fmt.Fprintf(w, `{"type":"about:blank","title":"a problem","status":429,"code":%q%s}`, client.CodeQuotaExceeded, s.told)
 	default:
 		evaluated, proof, err := e.key.BlindEvaluate(rand.Reader, body)
 		if err != nil {

@@ -237,8 +237,8 @@ func TestMoveThatFails(t *testing.T) {
 		code, retryAfter string
 		waits            bool
 	}{
-		{"quota", 429, client.CodeRateLimited, "3600", true},
-		{"quota for shorter, again and again", 429, client.CodeRateLimited, "1", true},
+		{"quota", 429, client.CodeQuotaExceeded, "3600", true},
+		{"quota for shorter, again and again", 429, client.CodeQuotaExceeded, "1", true},
 		{"overloaded for long", 503, client.CodeOverloaded, "3600", true},
 		{"a server that has not heard of it", 404, client.CodeUnknownEpoch, "", true},
 		{"overloaded", 503, client.CodeOverloaded, "1", false},

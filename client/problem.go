@@ -13,20 +13,23 @@ import (
 
 // Codes of problems that a Kith server answers with.
 const (
-	CodeUnauthorized         = "unauthorized"           // 401: the token is missing, expired or not for this server
-	CodeForbidden            = "forbidden"              // 403: the token lacks the scope
-	CodeTooManyElements      = "too-many-elements"      // 413: more elements than the account may ever send at once
-	CodeInvalidElement       = "invalid-element"        // 400
-	CodeUnknownEpoch         = "unknown-epoch"          // 404
-	CodeEpochRetired         = "epoch-retired"          // 410
-	CodeTooManyPrefixes      = "too-many-prefixes"      // 413
-	CodeNoSnapshot           = "no-snapshot"            // 404: there is none yet
-	CodeChangesTrimmed       = "changes-trimmed"        // 410: the changes feed does not reach back so far
-	CodeIdempotencyKeyReused = "idempotency-key-reused" // 422
-	CodeRateLimited          = "rate-limited"           // 429: the quota of the account is used up
-	CodeOverloaded           = "overloaded"             // 503
-	CodeUnavailable          = "unavailable"            // 503
-	CodeInternal             = "internal"               // 500
+	CodeUnauthorized         = "unauthorized"              // 401: the token is missing, expired or not for this server
+	CodeForbidden            = "forbidden"                 // 403: the token lacks the scope
+	CodeTooManyElements      = "too-many-elements"         // 413: more elements than the account may ever send at once
+	CodeInvalidElement       = "invalid-element"           // 400
+	CodeUnknownEpoch         = "unknown-epoch"             // 404
+	CodeEpochRetired         = "epoch-retired"             // 410
+	CodeTooManyPrefixes      = "too-many-prefixes"         // 413
+	CodeNoSnapshot           = "no-snapshot"               // 404: there is none yet
+	CodeChangesTrimmed       = "changes-trimmed"           // 410: the changes feed does not reach back so far
+	CodeIdempotencyKeyReused = "idempotency-key-reused"    // 422
+	CodeKeyExhausted         = "idempotency-key-exhausted" // 422: repeated too often under its Idempotency-Key
+	CodeAccountBlocked       = "account-blocked"           // 403: by the operator of the server
+	CodeQuotaExceeded        = "quota-exceeded"            // 429: the account has fewer evaluations left than the request has elements
+	CodeYoungAccounts        = "young-accounts-exceeded"   // 429: new accounts together have no evaluations left
+	CodeOverloaded           = "overloaded"                // 503
+	CodeUnavailable          = "unavailable"               // 503
+	CodeInternal             = "internal"                  // 500
 )
 
 const (
@@ -48,6 +51,8 @@ type ProblemError struct {
 	Code       string        // one of the codes above or of a newer server; empty if something else answered, a proxy say
 	Title      string        // the server's words, at most 200 bytes; not in Error, as this client can not vouch for them
 	RetryAfter time.Duration // when to try again, from now; 0 if the server did not say
+	Limit      int           // with CodeQuotaExceeded and CodeTooManyElements: the most elements at once; 0 if the server did not say
+	Remaining  int           // with CodeQuotaExceeded: how many elements the account can have evaluated now
 }
 
 func (e *ProblemError) Error() string {
@@ -79,8 +84,10 @@ func readProblem(name string, resp *http.Response) *ProblemError {
 		return e
 	}
 	var members struct {
-		Code  string `json:"code"`
-		Title string `json:"title"`
+		Code      string `json:"code"`
+		Title     string `json:"title"`
+		Limit     int    `json:"limit"`
+		Remaining int    `json:"remaining"`
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxProblem))
 	if err != nil || json.Unmarshal(body, &members) != nil {
@@ -89,6 +96,7 @@ func readProblem(name string, resp *http.Response) *ProblemError {
 	if isCode(members.Code) {
 		e.Code = members.Code
 	}
+	e.Limit, e.Remaining = max(members.Limit, 0), max(members.Remaining, 0)
 	e.Title = strings.ToValidUTF8(members.Title[:min(len(members.Title), maxTitle)], "")
 	return e
 }

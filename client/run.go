@@ -19,7 +19,8 @@ type run struct {
 	offered   []Mode      // modes that are left to choose from
 	epoch     *epochState // of the epoch that is used
 	evaluated int
-	refusals  int
+	refusals  int // batches that were made anew
+	atMost    int // elements of a batch, as the server said when it refused one; 0 if it did not
 
 	bytes    int64       // what lookups cost in this Sync
 	labels   LabelPolicy // by which labels were fetched
