@@ -156,6 +156,16 @@ func hintForCode(err error, code string) error {
 		return withHint(err, "the token is expired, or of another server: each start of kith serve writes new ones to its key directory")
 	case "forbidden":
 		return withHint(err, "the token has another scope: register.token registers, discover.token discovers, operate.token rotates keys")
+	case "account-blocked":
+		return withHint(err, "the operator of the server has blocked the account: kith quota unblock ACCOUNT ends that")
+	case "young-accounts-exceeded":
+		return withHint(err, "what new accounts together can have evaluated is used up for now: try again later, with --state, which keeps what was evaluated")
+	case "idempotency-key-exhausted":
+		return withHint(err, "the answers to one request were lost again and again: is something between here and the server cutting connections?")
+	case "invalid-limits":
+		return withHint(err, "from 1 to 50000000, or 0 for the limit of all")
+	case "overloaded":
+		return withHint(err, "nothing is lost: the server has too much to do, try again in a moment")
 	case "not-found":
 		return withHint(err, "is that the address for this? kith serve prints a public one, and with --admin one for operators")
 	case "unknown-epoch", "wrong-state":

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/kith-project/kith/bench"
 	"github.com/kith-project/kith/normalize"
+	"github.com/kith-project/kith/server/quota"
 )
 
 // attackCostCommand is kith attack-cost.
@@ -21,6 +23,7 @@ type attackCostCommand struct {
 	Accounts     int64   `default:"1000" placeholder:"N" help:"Accounts that the attacker has (default ${default})."`
 	AccountPrice float64 `default:"0.08" placeholder:"USD" help:"What one costs (default ${default}, the lowest average by country of a verification by SMS in the year to July 2025: cotsi.org)."`
 
+	attackServer
 	Burst            int64         `default:"10000" placeholder:"N" help:"Limit of the server: units that an account's bucket holds (default ${default})."`
 	RefillPerDay     int64         `default:"1000" placeholder:"N" help:"Limit of the server: units that flow back a day (default ${default})."`
 	YoungPerDay      int64         `default:"0" placeholder:"N" help:"Limit of the server: units a day for all young accounts together (default 0: no such limit)."`
@@ -29,6 +32,33 @@ type attackCostCommand struct {
 
 	FailBelow float64 `placeholder:"DAYS" help:"Fail if it takes fewer days until every number was evaluated once: for your own CI."`
 	JSON      bool    `name:"json" help:"Print one JSON object."`
+}
+
+// attackServer is where the limits in force are read, in place of the flags for them.
+type attackServer struct {
+	Admin     string `placeholder:"URL" help:"Take the limits in force from the admin address of this server, in place of the four below. It needs --token-file."`
+	TokenFile string `env:"KITH_OPERATE_TOKEN_FILE" placeholder:"F" help:"File with a token of scope operate."`
+	Plaintext bool   `help:"Allow http:// to another host than this one: the token can be read on the way."`
+}
+
+// limitsInForce puts the limits of the server in the place of the flags, if there is one.
+func (cmd *attackCostCommand) limitsInForce(ctx context.Context) error {
+	if cmd.Admin == "" {
+		return nil
+	}
+	if cmd.Burst != quota.DefaultBurst || cmd.RefillPerDay != quota.DefaultRefillPerDay || cmd.YoungPerDay != 0 || cmd.YoungAge != quota.DefaultYoungAge {
+		return withHint(errors.New("--admin does not go with limits of your own"), "leave --admin out, or --burst, --refill-per-day, --young-per-day and --young-age")
+	}
+	if cmd.TokenFile == "" {
+		return withHint(errors.New("--admin goes with --token-file"), "DIR/operate.token of kith serve, for one")
+	}
+	l, err := (&adminFlags{Admin: cmd.Admin, TokenFile: cmd.TokenFile, Plaintext: cmd.Plaintext}).limits(ctx)
+	if err != nil {
+		return err
+	}
+	cmd.Burst, cmd.RefillPerDay, cmd.YoungPerDay = l.Burst, l.RefillPerDay, l.YoungPerDay
+	cmd.YoungAge = time.Duration(l.YoungAgeSeconds) * time.Second
+	return nil
 }
 
 // attackJSON is what --json prints: one object.
@@ -43,7 +73,10 @@ type attackJSON struct {
 const kindGiven = "given"
 
 // Run counts, and says what an enumeration takes.
-func (cmd *attackCostCommand) Run(t *terminal) error {
+func (cmd *attackCostCommand) Run(ctx context.Context, t *terminal) error {
+	if err := cmd.limitsInForce(ctx); err != nil {
+		return err
+	}
 	numbers, kind, err := cmd.numbers()
 	if err != nil {
 		return err

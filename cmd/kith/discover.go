@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/kith-project/kith/client"
 	"github.com/kith-project/kith/crypto/keylog"
@@ -175,12 +176,33 @@ func clientError(err error) error {
 		if p.Code == "" {
 			return withHint(err, "is there a Kith server at that address?")
 		}
+		if p.Code == client.CodeQuotaExceeded {
+			return withHint(err, "%s", quotaHint(p, time.Now()))
+		}
 		return hintForCode(err, p.Code)
 	}
 	if _, ok := errors.AsType[*fs.PathError](err); ok {
 		return fileError("address book", err)
 	}
 	return err
+}
+
+// quotaHint says what is left of a quota, and when the numbers that are left can be evaluated.
+func quotaHint(p *client.ProblemError, now time.Time) string {
+	const stamp = "2006-01-02 15:04:05"
+	text := "the account can have "
+	if p.Limit > 0 {
+		text += fmt.Sprintf("%d of %d numbers", p.Remaining, p.Limit)
+	} else {
+		text += "no more numbers"
+	}
+	text += " evaluated now"
+	if p.RetryAfter > 0 {
+		text += fmt.Sprintf("; go on at %s, in %v,", now.Add(p.RetryAfter).Format(stamp), p.RetryAfter)
+	} else {
+		text += "; go on later"
+	}
+	return text + " with the same --state, which keeps what was evaluated"
 }
 
 // keyLogHint says what to do about a key log that was refused.

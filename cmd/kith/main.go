@@ -6,6 +6,7 @@
 //	kith discover      find which contacts of an address book are registered
 //	kith epoch         rotate the key, and see how far that is
 //	kith keylog        check the log of public keys, or be its witness
+//	kith quota         what an account can have evaluated, and its limits
 //	kith keyring       back up, restore, and seal the keys anew
 //	kith token         keys and tokens for trying things out
 //	kith attack-cost   what it takes to find all users by trying all numbers
@@ -35,6 +36,7 @@ type commands struct {
 	Discover   discoverCommand   `cmd:"" help:"Find which contacts of an address book are registered."`
 	Epoch      epochCommand      `cmd:"" help:"Rotate the key, and see how far that is."`
 	Keylog     keylogCommand     `cmd:"" help:"Check the log of public keys, or be its witness."`
+	Quota      quotaCommand      `cmd:"" help:"See and change what accounts can have evaluated."`
 	Keyring    keyringCommand    `cmd:"" help:"Back up, restore, and seal the keys anew."`
 	Token      tokenCommand      `cmd:"" help:"Make keys and tokens for trying things out."`
 	AttackCost attackCostCommand `cmd:"" help:"Count what it takes to find all users by trying all numbers."`
@@ -80,7 +82,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 // helpHint names the help that fits a command line that was not understood.
 func helpHint(args []string) string {
-	for _, name := range []string{"demo", "serve", "register", "unregister", "discover", "epoch", "keylog", "keyring", "token", "attack-cost"} {
+	for _, name := range []string{"demo", "serve", "register", "unregister", "discover", "epoch", "keylog", "quota", "keyring", "token", "attack-cost"} {
 		if len(args) > 0 && args[0] == name {
 			return "kith " + name + " --help"
 		}
