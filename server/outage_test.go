@@ -17,6 +17,7 @@ func storeCalls(t testing.TB, s *stack) map[string]call {
 	evaluation := blind(t, number).packed
 	return map[string]call{
 		"evaluations": {method: "POST", path: evaluationsPath, token: s.mint(t, "alice", "discover"), mime: mimePacked, body: evaluation},
+		"quota":       {method: "GET", path: "/v1/quota", token: s.mint(t, "alice", "discover")},
 		"matches":     {method: "POST", path: matchesPath, mime: mimePacked, body: make([]byte, crypto.TagSize)},
 		"buckets":     {method: "POST", path: bucketsPath, mime: mimePacked, body: make([]byte, 4)},
 		"labels":      {method: "POST", path: bucketsPath + "?labels=true", mime: mimePacked, body: make([]byte, 4)},

@@ -228,6 +228,7 @@ func send(t testing.TB, base string, c call) answer {
 type problem struct {
 	Type, Title, Detail, Code, Reason string
 	Status, Limit                     int
+	Remaining                         *int
 }
 
 // wantProblem checks that an answer is the problem of a code, and that nothing of the words is in it, which are what
