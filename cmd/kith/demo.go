@@ -136,7 +136,7 @@ func startDemo(ctx context.Context, rdb redis.UniversalClient) (*demo, error) {
 	s, err := buildStack(ctx, stackConfig{
 		rdb: rdb, masters: []keyring.MasterKey{master}, verifier: verifier, expectedUsers: expectedUsers, minAnonymity: minAnonymity,
 		rotationShare: rotation.DefaultShare, keyCeiling: usage.DefaultCeiling, keepTombstones: defaultKeepTombstones, limits: defaultLimits,
-		logger: slog.New(slog.DiscardHandler),
+		logger: slog.New(slog.DiscardHandler), metrics: server.NewMetrics(),
 	})
 	if err != nil {
 		return nil, err

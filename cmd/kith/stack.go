@@ -55,7 +55,8 @@ type stackConfig struct {
 	snapshots  snapshot.Config
 	// keepTombstones is how long a deletion is remembered, for writes that come late.
 	keepTombstones time.Duration
-	logger         *slog.Logger // required
+	logger         *slog.Logger    // required
+	metrics        *server.Metrics // required
 
 	limits           limitsFlags
 	lookupsPerSource int
@@ -64,7 +65,7 @@ type stackConfig struct {
 
 // buildStack opens the keyring of a store, making the first epoch if there is none, and puts a server on it.
 func buildStack(ctx context.Context, c stackConfig) (*stack, error) {
-	metrics := server.NewMetrics()
+	metrics := c.metrics
 	store := directory.New(c.rdb, directory.Config{OnCorrupt: metrics.Corrupt})
 	if err := keyring.Create(ctx, c.rdb, keyring.CreateOptions{
 		Masters: c.masters, Rand: rand.Reader, Plan: planFor(c.expectedUsers, c.minAnonymity), Origin: c.keylogOrigin,
