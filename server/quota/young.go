@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// maxChunk is how many units a server reserves at a time, at most.
-	maxChunk = 1_000
+	// maxChunk is how many units a server reserves at a time, at most, unless one request needs more: ten large ones.
+	maxChunk = 10_000
 	// chunks is into how many chunks a day's budget is divided at least, so that what servers hold unused stays small.
 	chunks = 100
 	// maxPatience is how long a server goes without asking the store again for what it did not have.
