@@ -158,7 +158,7 @@ func TestEvaluationsRefuseTokens(t *testing.T) {
 				return
 			}
 			wantProblem(t, a, test.status, test.code, good[10:60], "alice-of-the-test")
-			if got := a.header.Get("WWW-Authenticate"); (got == "Bearer") != (test.status == 401) {
+			if got := a.header.Get("WWW-Authenticate"); (got == `Bearer realm="kith"`) != (test.status == 401) {
 				t.Errorf("status %d with WWW-Authenticate %q", test.status, got)
 			}
 		})

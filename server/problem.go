@@ -116,6 +116,7 @@ var refusals = []struct {
 	{keylog.ErrTooLarge, kindCosignature},
 	{directory.ErrUnavailable, kindUnavailable},
 	{directory.ErrIncomplete, kindUnavailable},
+	{directory.ErrStale, kindUnavailable},
 	{directory.ErrRecord, kindUnavailable},
 	{snapshot.ErrNone, kindNoSnapshot},
 	{snapshot.ErrNotFound, kindNoShard},
@@ -202,6 +203,9 @@ func asLimit(err error) *refusal {
 	return nil
 }
 
+// challenge is what every refusal of a token says of why: nothing. RFC 6750, Section 3, wants a parameter.
+const challenge = `Bearer realm="kith"`
+
 // writeProblem is the one place where an error becomes an answer.
 func writeProblem(err error, c echo.Context) {
 	r := asRefusal(err)
@@ -214,7 +218,7 @@ func writeProblem(err error, c echo.Context) {
 		header.Set(echo.HeaderRetryAfter, strconv.Itoa(after))
 	}
 	if r.status == http.StatusUnauthorized {
-		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
+		header.Set(echo.HeaderWWWAuthenticate, challenge)
 	}
 	header.Set("Cache-Control", "no-store")
 	header.Set(echo.HeaderContentType, "application/problem+json")
