@@ -248,6 +248,22 @@ func TestRotateByHand(t *testing.T) {
 	}
 }
 
+// TestOperateWithoutRedis has an operator ask while Redis is away and the server still has the keyring: that is no mistake of
+// the server.
+func TestOperateWithoutRedis(t *testing.T) {
+	t.Parallel()
+	store := redistest.Start(t, redistest.AppendFsync("no"))
+	s := operated(t, t.TempDir(), store)
+	s.operate(t, "epoch", "rotate", "--manual", "--wait")
+	store.Kill()
+	for _, args := range [][]string{{"epoch", "status"}, {"epoch", "activate", "2"}, {"epoch", "rotate"}} {
+		r := runKith(t, append(args, "--admin", s.admin, "--token-file", s.token("operate"))...)
+		if r.status != 1 || !strings.Contains(r.stderr, "(unavailable)") {
+			t.Errorf("kith %s: got status %d and %q, want it refused as unavailable", strings.Join(args, " "), r.status, r.stderr)
+		}
+	}
+}
+
 // TestAbortedRotation aborts, and rotates once more: the old epoch stays as it was, for devices too, and the log says what
 // happened.
 func TestAbortedRotation(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/kith-project/kith/crypto/keylog"
@@ -33,7 +34,15 @@ type status struct {
 // Status returns how the epochs stand.
 func (o *epochOperator) Status(ctx context.Context) (any, error) {
 	s, err := o.rotator.Status(ctx)
-	return status{s, o.keyCeiling}, err
+	return status{s, o.keyCeiling}, rotationError(err)
+}
+
+// rotationError returns an error of package rotation as one that the server knows.
+func rotationError(err error) error {
+	if errors.Is(err, rotation.ErrUnavailable) {
+		return keyring.ErrUnavailable
+	}
+	return err
 }
 
 // Rotate begins a rotation, or joins the one under way.
@@ -72,7 +81,7 @@ func (o *epochOperator) plan(ctx context.Context, users int) (keyring.Plan, erro
 
 // Activate makes a verified epoch active.
 func (o *epochOperator) Activate(ctx context.Context, epoch uint32, loss int) error {
-	return o.rotator.Activate(ctx, epoch, loss)
+	return rotationError(o.rotator.Activate(ctx, epoch, loss))
 }
 
 // Abort ends a rotation before its epoch is active.
