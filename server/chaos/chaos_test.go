@@ -44,5 +44,10 @@ func runHistory(t *testing.T, seed uint64, sum *totals) {
 	for _, text := range wrong {
 		t.Error(text)
 	}
+	for i := range s.deployment.slots {
+		for _, p := range s.deployment.slots[i].all {
+			t.Logf("the last warnings of server %d, ended at %.3fs:\n%s", i, p.endedAt().Seconds(), p.warnings())
+		}
+	}
 	t.Logf("%v\n%v\nagain: go test ./server/chaos -count=1 -run TestHistories -chaos.histories=1 -chaos.seed=%d", h, s.journal, seed)
 }

@@ -168,6 +168,9 @@ func (o *operator) standing(server int) (standing, bool) {
 		if err == nil && a.status == http.StatusOK && json.Unmarshal(a.body, &s) == nil {
 			return s, true
 		}
+		if err == nil && a.status != http.StatusServiceUnavailable {
+			o.deployment.journal.fault("%s: the question how the epochs stand was answered %v", o.name, a)
+		}
 	}
 	return standing{}, false
 }

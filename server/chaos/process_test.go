@@ -97,3 +97,15 @@ func (l *lockedBuffer) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+// warnings returns the last lines of the log that say more than what was asked.
+func (p *process) warnings() string {
+	const most = 20
+	var lines []string
+	for line := range strings.Lines(p.log.String()) {
+		if !strings.Contains(line, "level=INFO") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-most):], "")
+}
