@@ -19,7 +19,7 @@ test:
 check:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
 	go vet ./...
-	go vet -tags large ./server/snapshot ./cmd/kith
+	go vet -tags large ./server/snapshot ./cmd/kith ./client
 	go run $(STATICCHECK) ./...
 
 cross:
@@ -56,6 +56,11 @@ rotation-1m:
 .PHONY: chaos
 chaos:
 	go test -count=1 -run TestHistories -v -timeout 120m ./server/chaos -chaos.histories=$(HISTORIES) -chaos.seed=$(SEED)
+
+# Offers a server three times what it can evaluate, by clients that retry as apps do: a minute, and a quiet machine.
+.PHONY: overload
+overload:
+	go test -count=1 -tags large -run TestOverload -v -timeout 10m ./client
 
 # Compares the times of answers by statistics, which wants a quiet machine.
 .PHONY: timing

@@ -2,6 +2,7 @@ package voprf
 
 import (
 	"io"
+	"runtime"
 
 	"github.com/cloudflare/circl/group"
 )
@@ -29,6 +30,7 @@ func (k *PrivateKey) blindEvaluate(r group.Scalar, blinded []byte) ([]byte, Proo
 	z := ristretto255.NewElement()
 	for _, b := range elements {
 		evaluated = appendElement(evaluated, z.Mul(b, k.k))
+		runtime.Gosched() // so that a server under load refuses others at once, and not a batch later
 	}
 	// ComputeCompositesFast, Section 2.2.1: with k known, the composite of the evaluated elements is k times the other.
 	m := weightedSumVarTime(evaluation(k.pk).compositeWeights(blinded, evaluated), elements)

@@ -1,0 +1,230 @@
+//go:build large
+
+package client
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/kith-project/kith/crypto/voprf"
+	"github.com/kith-project/kith/normalize"
+	"github.com/kith-project/kith/server/redistest"
+	"github.com/kith-project/kith/server/token"
+)
+
+const (
+	overloadBatch   = 64 // elements of a request
+	overloadFactor  = 3
+	overloadTime    = 30 * time.Second
+	peakTime        = 10 * time.Second
+	peakClients     = 24
+	leastGoodput    = 0.9
+	longestRefusal  = 50 * time.Millisecond
+	overloadSettles = 3 * time.Second // of overloadTime, in which the queue fills
+)
+
+// overload is a kith serve on a Redis of its own, and the devices that ask it. Their requests are sent by what Sync sends
+// them with, retries included; their elements are blinded beforehand, so that the devices leave the cores to the server.
+type overload struct {
+	t      *testing.T
+	server string
+	signer *token.Signer
+	body   []byte
+	via    *http.Client
+	timed  *timedTransport
+	n      atomic.Int64
+}
+
+// timedTransport notes how long each refusal took.
+type timedTransport struct {
+	http.RoundTripper
+	attempts atomic.Int64
+
+	mu       sync.Mutex
+	refusals []time.Duration
+}
+
+func (t *timedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	t.attempts.Add(1)
+	began := time.Now()
+	answer, err := t.RoundTripper.RoundTrip(r)
+	if err == nil && answer.StatusCode == http.StatusServiceUnavailable {
+		t.mu.Lock()
+		t.refusals = append(t.refusals, time.Since(began))
+		t.mu.Unlock()
+	}
+	return answer, err
+}
+
+// within returns the time in which a part of the refusals were answered, and how many there were.
+func (t *timedTransport) within(part float64) (time.Duration, int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.refusals) == 0 {
+		return 0, 0
+	}
+	slices.Sort(t.refusals)
+	return t.refusals[int(part*float64(len(t.refusals)-1))], len(t.refusals)
+}
+
+func newOverload(t *testing.T) *overload {
+	t.Helper()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	kith := filepath.Join(dir, "kith")
+	if out, err := exec.Command("go", "build", "-o", kith, "../cmd/kith").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	o := &overload{t: t}
+	var err error
+	o.signer, err = token.NewSigner()
+	check(err)
+	public, err := o.signer.MarshalPublicPEM()
+	check(err)
+	check(os.WriteFile(filepath.Join(dir, "issuer.pem"), public, 0o600))
+	store := redistest.Start(t)
+	cmd := exec.Command(kith, "serve", "--listen", "127.0.0.1:0", "--redis", store.URL(), "--dir", filepath.Join(dir, "keys"),
+		"--token-keys", filepath.Join(dir, "issuer.pem"))
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1") // the other core is for the devices and Redis
+	cmd.Stderr = io.Discard
+	stdout, err := cmd.StdoutPipe()
+	check(err)
+	check(cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if name == "serving" {
+			o.server = strings.TrimSpace(value)
+		} else if name == "keys" {
+			break
+		}
+	}
+	if o.server == "" {
+		t.Fatal("kith serve did not start")
+	}
+	blinds, err := voprf.RandomBlinds(rand.Reader, overloadBatch)
+	check(err)
+	inputs := make([][]byte, overloadBatch)
+	for i := range inputs {
+		inputs[i] = normalize.Input(fmt.Sprintf("+1415555%04d", i))
+	}
+	o.body, err = voprf.Blind(inputs, blinds)
+	check(err)
+	transport := &http.Transport{MaxIdleConnsPerHost: 256, MaxConnsPerHost: 240}
+	t.Cleanup(transport.CloseIdleConnections)
+	o.timed = &timedTransport{RoundTripper: transport}
+	o.via = &http.Client{Transport: o.timed}
+	return o
+}
+
+// sync is the evaluation of one device of its own account. It reports whether it was answered.
+func (o *overload) sync(ctx context.Context) bool {
+	account := fmt.Sprint("device ", o.n.Add(1))
+	bearer, err := o.signer.Mint(account, token.ScopeDiscover, token.DefaultAudience, time.Now(), time.Hour)
+	if err != nil {
+		o.t.Error(err)
+		return false
+	}
+	c, err := New(Options{Server: o.server, Token: StaticToken(bearer), Region: "US", State: MemoryState()})
+	if err != nil {
+		o.t.Error(err)
+		return false
+	}
+	var key [16]byte
+	_, _ = rand.Read(key[:])
+	answer, err := c.call(ctx, request{
+		name: "evaluations", via: o.via, method: http.MethodPost, path: "/v1/epochs/1/evaluations", body: o.body, accept: typePacked,
+		limit: len(o.body) + voprf.ProofSize, token: c.options.Token, key: base64.RawURLEncoding.EncodeToString(key[:]),
+	})
+	var problem *ProblemError
+	if err != nil && ctx.Err() == nil && !(errors.As(err, &problem) && problem.Code == CodeOverloaded) {
+		o.t.Error(err)
+	}
+	return err == nil && len(answer) == len(o.body)+voprf.ProofSize
+}
+
+// peak returns how many elements a second are evaluated when there are always some requests, and never too many.
+func (o *overload) peak() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), peakTime)
+	defer cancel()
+	var answered atomic.Int64
+	var wg sync.WaitGroup
+	for range peakClients {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				if o.sync(ctx) {
+					answered.Add(overloadBatch)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return float64(answered.Load()) / peakTime.Seconds()
+}
+
+// offer lets devices come at a rate, elements a second, whatever becomes of those before them, and returns how many elements
+// a second were evaluated.
+func (o *overload) offer(rate float64) float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), overloadTime)
+	defer cancel()
+	began := time.Now()
+	var answered atomic.Int64
+	var wg sync.WaitGroup
+	every := time.Duration(overloadBatch / rate * float64(time.Second))
+	for next := began; ctx.Err() == nil; next = next.Add(every) {
+		time.Sleep(time.Until(next))
+		wg.Go(func() {
+			if o.sync(ctx) && time.Since(began) > overloadSettles {
+				answered.Add(overloadBatch)
+			}
+		})
+	}
+	wg.Wait()
+	return float64(answered.Load()) / (overloadTime - overloadSettles).Seconds()
+}
+
+// TestOverload offers three times what a server can do: it goes on doing what it can, and refuses the rest at once.
+func TestOverload(t *testing.T) {
+	o := newOverload(t)
+	for range 20 {
+		o.sync(context.Background()) // warms up
+	}
+	peak := o.peak()
+	before := o.timed.attempts.Load()
+	goodput := o.offer(overloadFactor * peak)
+	attempts := o.timed.attempts.Load() - before
+	p99, refusals := o.timed.within(0.99)
+	p50, _ := o.timed.within(0.5)
+	t.Logf("peak %.0f elements/s; offered %.0f, retries left out, and %.0f with them; goodput %.0f, %.1f %% of the peak",
+		peak, overloadFactor*peak, float64(attempts*overloadBatch)/overloadTime.Seconds(), goodput, 100*goodput/peak)
+	t.Logf("%d refusals, half of them within %v, 99 %% within %v", refusals, p50, p99)
+	if goodput < leastGoodput*peak {
+		t.Errorf("goodput %.0f, want at least %.0f", goodput, leastGoodput*peak)
+	}
+	if refusals == 0 || p99 > longestRefusal {
+		t.Errorf("99 %% of %d refusals within %v, want some, within %v", refusals, p99, longestRefusal)
+	}
+}
