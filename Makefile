@@ -1,6 +1,9 @@
 # What each target does is in CONTRIBUTING.md.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+SBOM = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+# What is built is the same bytes wherever it is built by the same Go: no paths, and no state of a version control.
+BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false
 FUZZTIME ?= 30s
 BENCH ?= .
 HISTORIES ?= 1000
@@ -9,7 +12,7 @@ SEED ?= 1
 .PHONY: build test check cross bench fuzz
 
 build:
-	CGO_ENABLED=0 go build -trimpath -o bin/kith ./cmd/kith
+	$(BUILD) -o bin/kith ./cmd/kith
 
 # The second line is for the tests that are built without the race detector alone: 100,000 evaluations.
 test:
@@ -17,6 +20,7 @@ test:
 	go test -timeout 300s -run 'Operator|SizesTellNothing' ./cmd/kith
 
 check:
+	go mod verify
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
 	go vet ./...
 	go vet -tags large ./server/snapshot ./cmd/kith ./client
@@ -66,3 +70,17 @@ overload:
 .PHONY: timing
 timing:
 	go test -count=1 -tags timing -run TestTime -v ./server/bucket
+
+# Builds in two folders, one of them from nothing and without what was built before, and compares the bytes.
+.PHONY: reproducible
+reproducible:
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && set -e && \
+	mkdir "$$dir/one" && tar --exclude=./.git --exclude=./bin -cf - . | tar -xf - -C "$$dir/one" && cp -R "$$dir/one" "$$dir/another" && \
+	(cd "$$dir/one" && $(BUILD) -o "$$dir/one.kith" ./cmd/kith) && \
+	(cd "$$dir/another" && GOCACHE="$$dir/cache" $(BUILD) -o "$$dir/another.kith" ./cmd/kith) && \
+	sha256sum "$$dir/one.kith" "$$dir/another.kith" && cmp "$$dir/one.kith" "$$dir/another.kith"
+
+# Lists the modules that the built command is made of, with their versions and hashes, as CycloneDX in JSON.
+.PHONY: sbom
+sbom: build
+	go run $(SBOM) bin -json -noserial -notimestamp -output bin/kith.cdx.json bin/kith
