@@ -4,15 +4,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/kith-project/kith/client"
 	"github.com/kith-project/kith/normalize"
@@ -26,6 +27,7 @@ type accountFlags struct {
 	Region    string `placeholder:"CC" help:"Region of numbers in national form, such as US."`
 	Version   uint64 `placeholder:"N" help:"Version of this write: the highest wins. By default the server assigns one."`
 	Plaintext bool   `help:"Allow http:// to another host than this one: token and number can be read on the way."`
+	clientTLSFlags
 }
 
 // registerCommand is kith register.
@@ -104,7 +106,11 @@ func (f *accountFlags) write(ctx context.Context, method string, body map[string
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	request.Header.Set("Content-Type", "application/json")
-	answer, err := accountClient().Do(request)
+	via, err := f.client()
+	if err != nil {
+		return false, err
+	}
+	answer, err := via.Do(request)
 	if err != nil {
 		return false, connectionError(err)
 	}
@@ -113,16 +119,6 @@ func (f *accountFlags) write(ctx context.Context, method string, body map[string
 		return false, problemError(answer)
 	}
 	return answer.Header.Get("Kith-Applied") == "true", nil
-}
-
-// accountClient returns an HTTP client that sends a number and a token to the server it was told, and nowhere else.
-func accountClient() *http.Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS13}
-	return &http.Client{
-		Timeout: 30 * time.Second, Transport: transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 }
 
 // serverError is an answer of a server that is no success.
@@ -187,6 +183,12 @@ func hintForCode(err error, code string) error {
 func connectionError(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return withHint(err, "--server-ca FILE says which authority the server's certificate is of")
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "remote error" {
+		return withHint(err, "the server may ask for a certificate: --client-cert and --client-key")
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return withHint(err, "is the address the one that the server's certificate is for?")

@@ -17,6 +17,7 @@ type adminFlags struct {
 	Admin     string `env:"KITH_ADMIN" required:"" placeholder:"URL" help:"Admin address of a server, which kith serve --admin prints: any of them will do."`
 	TokenFile string `env:"KITH_OPERATE_TOKEN_FILE" required:"" placeholder:"F" help:"File with a token of scope operate: DIR/operate.token of kith serve, for one."`
 	Plaintext bool   `help:"Allow http:// to another host than this one: the token can be read on the way."`
+	clientTLSFlags
 }
 
 // maxAnswer bounds an answer of the admin address, bytes.
@@ -47,7 +48,7 @@ func (f *adminFlags) call(ctx context.Context, method, path string, body any) ([
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	return fetch(request, maxAnswer)
+	return f.fetch(request, maxAnswer)
 }
 
 // connectError is a request that got no answer.
@@ -56,8 +57,14 @@ type connectError struct{ error }
 func (e *connectError) Unwrap() error { return e.error }
 
 // fetch makes a request and returns the body of its answer, which has to be one of success of at most limit bytes.
-func fetch(request *http.Request, limit int64) ([]byte, error) {
-	answer, err := accountClient().Do(request)
+func (f *clientTLSFlags) fetch(request *http.Request, limit int64) ([]byte, error) {
+	via, err := f.client()
+	if err != nil {
+		return nil, err
+	}
+	// Each request is by a client of its own, and so leaves no connection behind.
+	defer via.CloseIdleConnections()
+	answer, err := via.Do(request)
 	if err != nil {
 		if ended := request.Context().Err(); ended != nil {
 			return nil, ended

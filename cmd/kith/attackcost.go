@@ -39,6 +39,7 @@ type attackServer struct {
 	Admin     string `placeholder:"URL" help:"Take the limits in force from the admin address of this server, in place of the four below. It needs --token-file."`
 	TokenFile string `env:"KITH_OPERATE_TOKEN_FILE" placeholder:"F" help:"File with a token of scope operate."`
 	Plaintext bool   `help:"Allow http:// to another host than this one: the token can be read on the way."`
+	clientTLSFlags
 }
 
 // limitsInForce puts the limits of the server in the place of the flags, if there is one.
@@ -52,7 +53,7 @@ func (cmd *attackCostCommand) limitsInForce(ctx context.Context) error {
 	if cmd.TokenFile == "" {
 		return withHint(errors.New("--admin goes with --token-file"), "DIR/operate.token of kith serve, for one")
 	}
-	l, err := (&adminFlags{Admin: cmd.Admin, TokenFile: cmd.TokenFile, Plaintext: cmd.Plaintext}).limits(ctx)
+	l, err := (&adminFlags{Admin: cmd.Admin, TokenFile: cmd.TokenFile, Plaintext: cmd.Plaintext, clientTLSFlags: cmd.clientTLSFlags}).limits(ctx)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"slices"
 	"time"
@@ -34,7 +35,8 @@ type discoverCommand struct {
 	Witness     []string `placeholder:"KEY" help:"Key of a witness whose cosignature of the log counts; may be repeated." sep:"none"`
 	Quorum      int      `placeholder:"N" help:"How many of the witnesses must have cosigned the log (default 0)."`
 
-	Plaintext bool `help:"Allow http:// to another host than this one: tokens and tags can be read on the way."`
+	Plaintext     bool `help:"Allow http:// to another host than this one: tokens and tags can be read on the way."`
+	serverCAFlags      // and no client certificate, which would tie lookups to each other
 }
 
 // Run discovers and prints what was found.
@@ -53,11 +55,15 @@ func (cmd *discoverCommand) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	via, err := cmd.via()
+	if err != nil {
+		return err
+	}
 	progress := newProgress(t)
 	c, err := client.New(client.Options{
 		Server: cmd.Server, Token: client.StaticToken(token), State: cmd.state(), Region: cmd.Region, OwnNumber: cmd.OwnNumber,
 		Mode: client.Mode(cmd.Mode), MinPrivacy: cmd.minPrivacy(), Budget: unlessZero(cmd.Budget), Labels: client.LabelPolicy(cmd.Labels),
-		Cache: cmd.cache(), KeyLog: keyLog, LookupDelay: noDelay, Progress: progress.report, AllowPlaintext: cmd.Plaintext,
+		Cache: cmd.cache(), KeyLog: keyLog, LookupDelay: noDelay, Progress: progress.report, AllowPlaintext: cmd.Plaintext, HTTP: via,
 	})
 	if err != nil {
 		return clientError(err)
@@ -76,6 +82,19 @@ func (cmd *discoverCommand) Run(ctx context.Context, t *terminal) error {
 		return printJSON(t.stdout, result)
 	}
 	return printResult(t.stdout, result)
+}
+
+// via returns what speaks to the server, or nil for what the client makes for itself.
+func (cmd *discoverCommand) via() (http.RoundTripper, error) {
+	if cmd.ServerCA == "" {
+		return nil, nil
+	}
+	transport, err := cmd.transport()
+	if err != nil {
+		return nil, err
+	}
+	transport.DisableCompression = true // elements and sealed labels are random
+	return transport, nil
 }
 
 // noDelay leaves out the client's random wait before lookups: at a shell somebody is waiting.

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,9 +17,9 @@ import (
 
 // issuerFlags are the flags of kith serve about who may issue tokens.
 type issuerFlags struct {
-	TokenKeys     string        `placeholder:"FILE" help:"Public keys of those who issue tokens, in PEM or as a JSON Web Key Set: Ed25519 or P-256. Read again when it changes. With it no tokens are written to DIR."`
+	TokenKeys     string        `placeholder:"FILE" help:"Public keys of those who issue tokens, in PEM or as a JSON Web Key Set: Ed25519 or P-256. Read again every 5 minutes. With it, or --issuer, no tokens are written to DIR."`
 	TokenAudience string        `default:"kith" placeholder:"AUD" help:"Audience that tokens must name (default ${default})."`
-	Issuer        []string      `sep:"none" placeholder:"SPEC" help:"Who else may issue tokens, as 'name=ISS;keys=FILE-OR-URL;audience=AUD;scope=discover register': the claim iss, where its keys are (https), and optionally the audience and the scopes that its tokens are good for. Can be repeated."`
+	Issuer        []string      `sep:"none" placeholder:"SPEC" help:"Who else may issue tokens, as 'name=ISS;keys=FILE-OR-URL;audience=AUD;scope=discover,register': the claim iss, where its keys are (https), and optionally the audience and the scopes that its tokens are good for. Can be repeated."`
 	TokenLeeway   time.Duration `default:"30s" placeholder:"TIME" help:"How far the clocks of issuer and server may differ (default ${default}), up to 5m."`
 }
 
@@ -38,7 +41,7 @@ func parseIssuer(text string) (issuer token.Issuer, location string, err error) 
 		case name == "audience" && issuer.Audience == "":
 			issuer.Audience = value
 		case name == "scope" && issuer.Scopes == nil:
-			issuer.Scopes = strings.Fields(value)
+			issuer.Scopes = strings.Split(value, ",")
 		default:
 			return issuer, "", errIssuer
 		}
@@ -57,9 +60,20 @@ func (f *issuerFlags) check() error {
 	if f.TokenLeeway < time.Second || f.TokenLeeway > 5*time.Minute {
 		return errors.New("--token-leeway: from 1s to 5m")
 	}
+	var names []string
 	for _, text := range f.Issuer {
-		if _, _, err := parseIssuer(text); err != nil {
+		issuer, _, err := parseIssuer(text)
+		if err != nil {
 			return err
+		}
+		if slices.Contains(names, issuer.Name) {
+			return fmt.Errorf("--issuer: %s twice", issuer.Name)
+		}
+		names = append(names, issuer.Name)
+		for _, scope := range issuer.Scopes {
+			if !slices.Contains([]string{token.ScopeDiscover, token.ScopeRegister, token.ScopeOperate}, scope) {
+				return withHint(fmt.Errorf("--issuer %s: unknown scope", issuer.Name), "scopes are discover, register and operate, with commas")
+			}
 		}
 	}
 	return nil
@@ -69,11 +83,12 @@ func (f *issuerFlags) check() error {
 func (f *issuerFlags) verifier(ctx context.Context, logger *slog.Logger, metrics *server.Metrics) (*token.Verifier, error) {
 	config := token.Config{Leeway: f.TokenLeeway}
 	add := func(flag, location string, issuer token.Issuer) error {
-		keys, err := openKeys(ctx, logger, issuer.Name, location)
+		name := cmp.Or(issuer.Name, "any")
+		keys, err := token.OpenKeys(ctx, token.KeysOptions{Location: location, Report: reportKeys(logger, name)})
 		if err != nil {
-			return fmt.Errorf("%s: %w", flag, err)
+			return keysError(flag, err)
 		}
-		metrics.WatchIssuer(issuer.Name, keys.State)
+		metrics.WatchIssuer(name, keys.State)
 		issuer.Keys = keys
 		config.Issuers = append(config.Issuers, issuer)
 		return nil
@@ -83,16 +98,11 @@ func (f *issuerFlags) verifier(ctx context.Context, logger *slog.Logger, metrics
 			return nil, err
 		}
 	}
-	seen := make(map[string]bool)
 	for _, text := range f.Issuer {
 		issuer, location, err := parseIssuer(text)
 		if err != nil {
 			return nil, err
 		}
-		if seen[issuer.Name] {
-			return nil, fmt.Errorf("--issuer: %s twice", issuer.Name)
-		}
-		seen[issuer.Name] = true
 		if issuer.Audience == "" {
 			issuer.Audience = f.TokenAudience
 		}
@@ -100,11 +110,7 @@ func (f *issuerFlags) verifier(ctx context.Context, logger *slog.Logger, metrics
 			return nil, err
 		}
 	}
-	v, err := token.New(config)
-	if errors.Is(err, token.ErrIssuers) {
-		err = withHint(err, "scopes are discover, register and operate")
-	}
-	return v, err
+	return token.New(config)
 }
 
 // own returns a verifier for tokens that are signed with the key of the server's own folder.
@@ -116,18 +122,42 @@ func (f *issuerFlags) own(signer *token.Signer) (*token.Verifier, error) {
 	return token.New(token.Config{Issuers: []token.Issuer{{Audience: f.TokenAudience, Keys: keys}}, Leeway: f.TokenLeeway})
 }
 
-// openKeys reads the keys of an issuer.
-func openKeys(ctx context.Context, logger *slog.Logger, name, location string) (*token.Keys, error) {
-	keys, err := token.OpenKeys(ctx, token.KeysOptions{Location: location, Report: func(err error) {
-		if err != nil {
-			logger.Warn("keys of an issuer not read; the last ones stay", "issuer", name, "cause", err.Error())
+// reportKeys returns what logs each change between keys that can be read and keys that can not.
+func reportKeys(logger *slog.Logger, issuer string) func(error) {
+	said := ""
+	return func(err error) {
+		switch {
+		case err == nil && said != "":
+			said = ""
+			logger.Info("keys of an issuer are read again", "issuer", issuer)
+		case err != nil && readFailure(err) != said:
+			said = readFailure(err)
+			logger.Warn("keys of an issuer not read; the last ones stay", "issuer", issuer, "cause", said)
 		}
-	}})
+	}
+}
+
+// readFailure says why keys could not be read, without the addresses that package net puts into its errors. Those of package
+// token have nothing of what was read.
+func readFailure(err error) string {
+	if e, ok := errors.AsType[*net.DNSError](err); ok {
+		return token.ErrUnreadable.Error() + ": " + e.Err
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		return fmt.Sprintf("%v: %s: %v", token.ErrUnreadable, e.Op, e.Err)
+	}
+	return err.Error()
+}
+
+// keysError adds hints to the errors of reading keys for a flag.
+func keysError(flag string, err error) error {
+	err = fmt.Errorf("%s: %w", flag, err)
 	switch {
 	case errors.Is(err, token.ErrUnreadable):
-		return nil, withHint(err, "check the path or the URL: without keys at the start every token of the issuer would be refused")
+		return withHint(err, "check the path or the URL: without keys at the start every token of the issuer would be refused")
 	case errors.Is(err, token.ErrLocation):
-		return nil, withHint(err, "a file, or a URL that begins with https://")
+		return withHint(err, "a file, or a URL that begins with https://")
+	default:
+		return withHint(err, "kith token keygen makes a key that fits")
 	}
-	return keys, err
 }

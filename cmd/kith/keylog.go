@@ -29,6 +29,7 @@ type keylogCommand struct {
 type keylogFlags struct {
 	Server    string `env:"KITH_SERVER" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Server (default ${default})."`
 	Plaintext bool   `help:"Allow http:// to another host than this one: what is read can be altered on the way, which the signature shows."`
+	clientTLSFlags
 }
 
 // maxKeyLog bounds the log of a server, bytes: as many and as long entries as there can be, in JSON.
@@ -44,7 +45,7 @@ func (f *keylogFlags) get(ctx context.Context, path string, limit int64, v any) 
 	if err != nil {
 		return err
 	}
-	data, err := fetch(request, limit)
+	data, err := f.fetch(request, limit)
 	if err != nil {
 		return err
 	}

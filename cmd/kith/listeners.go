@@ -119,7 +119,7 @@ func (all endpoints) serving(s *server.Server, f *transportFlags) []server.Liste
 	var listeners []server.Listener
 	for _, e := range all {
 		l := server.Listener{
-			Listener: e.Listener, Handler: e.handler(s), Name: e.name, H2C: f.H2C && e.name != "admin", Connections: f.connections(),
+			Listener: e.Listener, Handler: e.handler(s), Name: e.name, H2C: f.H2C && e.name != "admin", Connections: f.connections(e.name),
 		}
 		if e.tls != nil {
 			l.TLS = e.tls.Config()

@@ -29,7 +29,7 @@ type transportFlags struct {
 	BehindProxy          bool `help:"Take addresses from X-Forwarded-For, as a proxy on a private network sets it."`
 	H2C                  bool `name:"h2c" help:"Speak HTTP/2 without TLS too, where a proxy asks for it; HTTP/1.1 stays."`
 	MaxConnections       int  `default:"4096" placeholder:"N" help:"Connections open at once at each address (default ${default}); at the limit the one that has waited longest makes room."`
-	ConnectionsPerSource int  `default:"256" placeholder:"N" help:"How many of them may come from one address (default ${default}); -1 for no limit, as it is with --behind-proxy."`
+	ConnectionsPerSource int  `default:"256" placeholder:"N" help:"How many of them may come from one address (default ${default}); -1 for no limit, as it is for the public one with --behind-proxy."`
 	StreamsPerConnection int  `default:"100" placeholder:"N" help:"Requests at once on one connection of HTTP/2 (default ${default})."`
 }
 
@@ -76,10 +76,10 @@ func (f *transportFlags) registerFiles() (cert, key string) {
 	return f.TLSCert, f.TLSKey
 }
 
-// connections returns the limits of each address. Behind a proxy all connections come from one.
-func (f *transportFlags) connections() server.Connections {
+// connections returns the limits of one of the addresses. Behind a proxy all connections of devices come from one.
+func (f *transportFlags) connections(name string) server.Connections {
 	c := server.Connections{Total: f.MaxConnections, PerSource: f.ConnectionsPerSource, Streams: f.StreamsPerConnection}
-	if f.BehindProxy {
+	if f.BehindProxy && name == "public" {
 		c.PerSource = -1
 	}
 	return c
