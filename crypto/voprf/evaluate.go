@@ -20,6 +20,10 @@ func (k *PrivateKey) BlindEvaluate(rand io.Reader, blinded []byte) (evaluated []
 	return k.blindEvaluate(r, blinded)
 }
 
+// yieldEvery is after how many elements a batch lets others run, about a ms. On a core that is busy with batches a request that is
+// to be refused would otherwise wait for the end of a time slice, 10 ms, and that several times.
+const yieldEvery = 8
+
 // blindEvaluate takes the proof nonce as an argument, for the published vectors. r must not be used twice.
 func (k *PrivateKey) blindEvaluate(r group.Scalar, blinded []byte) ([]byte, Proof, error) {
 	elements, err := decodeBatchVarTime(blinded)
@@ -28,9 +32,11 @@ func (k *PrivateKey) blindEvaluate(r group.Scalar, blinded []byte) ([]byte, Proo
 	}
 	evaluated := make([]byte, 0, len(blinded))
 	z := ristretto255.NewElement()
-	for _, b := range elements {
+	for i, b := range elements {
 		evaluated = appendElement(evaluated, z.Mul(b, k.k))
-		runtime.Gosched() // so that a server under load refuses others at once, and not a batch later
+		if i%yieldEvery == yieldEvery-1 {
+			runtime.Gosched()
+		}
 	}
 	// ComputeCompositesFast, Section 2.2.1: with k known, the composite of the evaluated elements is k times the other.
 	m := weightedSumVarTime(evaluation(k.pk).compositeWeights(blinded, evaluated), elements)
