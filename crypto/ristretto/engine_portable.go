@@ -1,4 +1,0 @@
-package ristretto
-
-// engines returns the engines of this processor and build, the fastest first.
-func engines() []engine { return []engine{portable} }
