@@ -129,11 +129,15 @@ func (all endpoints) serving(s *server.Server, f *transportFlags) []server.Liste
 	return listeners
 }
 
-// follow reads certificates again when they change, and at once on SIGHUP, until ctx ends.
-func (all endpoints) follow(ctx context.Context) {
+// hangups returns a channel of SIGHUP, which ends the process no more.
+func hangups() <-chan os.Signal {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+	return hangup
+}
+
+// follow reads certificates again when they change, and at once on a hangup, until ctx ends.
+func (all endpoints) follow(ctx context.Context, hangup <-chan os.Signal) {
 	for _, e := range all {
 		if e.tls != nil {
 			go e.tls.Follow(ctx)

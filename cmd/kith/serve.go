@@ -68,6 +68,7 @@ func (cmd *serveCommand) Run(ctx context.Context, t *terminal) error {
 	if err := withholdMemory(); err != nil {
 		t.say("warning: the system may write keys to a core dump: %v", err)
 	}
+	hangup := hangups() // from before anyone is told that there is a server
 	logger, metrics := cmd.logger(t), server.NewMetrics()
 	rdb, closeStore, err := cmd.openStore(ctx, t)
 	if err != nil {
@@ -129,7 +130,7 @@ func (cmd *serveCommand) Run(ctx context.Context, t *terminal) error {
 	defer stop()
 	go s.follow(follow)
 	go verifier.Run(follow)
-	go addresses.follow(follow)
+	go addresses.follow(follow, hangup)
 	if err := s.server.Run(ctx, shutdownGrace, addresses.serving(s.server, &cmd.transportFlags)...); err != nil {
 		return err
 	}
