@@ -119,7 +119,7 @@ func Restore(ctx context.Context, rdb redis.UniversalClient, data []byte, master
 	for field, value := range fields {
 		pairs = append(pairs, field, value)
 	}
-	err = swapTo(ctx, rdb, 0, r.Generation, pairs...)
+	err = replace(ctx, rdb, 0, r.Generation, pairs...)
 	if errors.Is(err, ErrChanged) {
 		return Restored{}, ErrExists
 	}

@@ -26,6 +26,7 @@
 // Keys in the hash kith:keyring:
 //
 //	generation      decimal
+//	change          random text that is new with each change
 //	master          what tells the master key from another: 8 bytes of hex derived from it
 //	account-key     60 bytes, sealed: the key under which account ids are hashed before they name anything in the store
 //	epoch:<id>      JSON, see record

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -206,6 +208,61 @@ func TestAnotherKeyringIsRead(t *testing.T) {
 			t.Errorf("from generation %d: the old keys are still used, at generation %d", before.Generation, after.Generation)
 		}
 	}
+}
+
+// fallBack puts an older state of the keyring into the store, as a replica has it that was behind, to which another server
+// then adds epoch 2: it has not heard of what was lost.
+func (b *bench) fallBack(t *testing.T, older map[string]string) {
+	t.Helper()
+	ctx := context.Background()
+	b.client.Del(ctx, redisKey)
+	if err := b.client.HSet(ctx, redisKey, older).Err(); err != nil {
+		t.Fatal(err)
+	}
+	b.add(t, 2)
+}
+
+// TestAnotherChangeOfTheSameGenerationIsRead: a failover loses a change, and another server makes the next one instead.
+// Both have the same generation, and a server that knows the first must not take the second for it.
+func TestAnotherChangeOfTheSameGenerationIsRead(t *testing.T) {
+	ctx := context.Background()
+	b := newBench(t)
+	older := b.client.HGetAll(ctx, redisKey).Val()
+	if err := b.RaiseSlots(ctx, 1, 97); err != nil {
+		t.Fatal(err)
+	}
+	b.fallBack(t, older)
+	b.clock.advance(time.Second)
+	b.poll(ctx)
+	s, err := b.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Generation != 5 || s.Epoch(2) == nil || s.Epoch(1).Slots != 96 {
+		t.Errorf("got generation %d, epoch 2 %v and %d slots, want the other server's change", s.Generation, s.Epoch(2), s.Epoch(1).Slots)
+	}
+}
+
+// TestRollForwardReplaces: a server that knows what a failover has lost writes it back over what another made of the
+// older state. An epoch or an entry of the log left of that would make the keyring unreadable for all.
+func TestRollForwardReplaces(t *testing.T) {
+	ctx := context.Background()
+	b := newBench(t)
+	older := b.client.HGetAll(ctx, redisKey).Val()
+	for _, slots := range []int{97, 98} {
+		if err := b.RaiseSlots(ctx, 1, slots); err != nil {
+			t.Fatal(err)
+		}
+	}
+	newer := b.client.HGetAll(ctx, redisKey).Val()
+	b.fallBack(t, older)
+	b.clock.advance(time.Second)
+	b.poll(ctx)
+	b.rollForward(ctx)
+	if got := b.client.HGetAll(ctx, redisKey).Val(); !maps.Equal(got, newer) {
+		t.Errorf("the store has the fields %v, want %v as they were", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(newer)))
+	}
+	b.want(t, "after rolling forward", nil)
 }
 
 func TestEpochFindsWhatAnotherServerAdded(t *testing.T) {

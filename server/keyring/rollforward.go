@@ -5,7 +5,8 @@ import "context"
 // rollForward writes the keyring that this server has to a store that holds an older state of it: a failover to a
 // replica has lost the last changes. They were acknowledged, the fences of partitions may be as high, and an epoch that
 // devices use must not be staged again. Of several servers that do it, one succeeds; if what it writes is not the newest
-// that any of them has, another writes that next.
+// that any of them has, another writes that next. What a server that had not heard of the lost changes has made of the
+// older state is replaced as a whole: an epoch or an entry of the log that were left of it would fit nothing.
 func (k *Keyring) rollForward(ctx context.Context) {
 	k.mu.Lock()
 	current, stored := k.current, k.ahead
@@ -21,7 +22,7 @@ func (k *Keyring) rollForward(ctx context.Context) {
 			fields = append(fields, field, value)
 		}
 	}
-	if err := swapTo(ctx, k.rdb, stored, current.Generation, fields...); err == nil {
+	if err := replace(ctx, k.rdb, stored, current.Generation, fields...); err == nil {
 		_ = k.Reload(ctx) // the outcome is in the keyring
 	}
 }

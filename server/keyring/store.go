@@ -3,6 +3,7 @@ package keyring
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	_ "embed" // swap.lua
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ const (
 	fieldMaster     = "master"
 	fieldAccountKey = "account-key"
 	fieldNextEpoch  = "next-epoch"
+	fieldChange     = "change"
 	prefixEpoch     = "epoch:"
 )
 
@@ -81,10 +83,13 @@ type head struct {
 	// account is the sealed account key. No two keyrings have the same, so it tells from this one another keyring of the
 	// same generation, made after the store had lost its data.
 	account string
+	// change is random for each change, so that it tells two of the same generation apart: a failover has lost the one, and
+	// a server that had not heard of it made the other. It is empty in a keyring of before there was this field.
+	change string
 }
 
 // head returns the head under which the snapshot was stored.
-func (s *Snapshot) head() head { return head{s.Generation, s.account} }
+func (s *Snapshot) head() head { return head{s.Generation, s.account, s.fields[fieldChange]} }
 
 // Active returns the epoch that devices use, or nil while there is none.
 func (s *Snapshot) Active() *Epoch { return s.in(StateActive) }
@@ -198,7 +203,7 @@ func epochField(id uint32) string { return prefixEpoch + strconv.FormatUint(uint
 
 // readHead returns the head alone, or ErrNone, ErrRecord or ErrUnavailable.
 func readHead(ctx context.Context, rdb redis.UniversalClient) (head, error) {
-	values, err := rdb.HMGet(ctx, redisKey, fieldGeneration, fieldAccountKey).Result()
+	values, err := rdb.HMGet(ctx, redisKey, fieldGeneration, fieldAccountKey, fieldChange).Result()
 	if err != nil {
 		return head{}, ErrUnavailable
 	}
@@ -211,18 +216,24 @@ func readHead(ctx context.Context, rdb redis.UniversalClient) (head, error) {
 		return head{}, ErrRecord
 	}
 	account, _ := values[1].(string)
-	return head{generation, account}, nil
+	change, _ := values[2].(string)
+	return head{generation, account, change}, nil
 }
 
 // swap sets fields (field, value, ...) and the next generation if the present one is expected, 0 for no keyring. It
 // returns ErrChanged if it is not, or ErrUnavailable, after which the change may have been made or not.
 func swap(ctx context.Context, rdb redis.UniversalClient, expected uint64, fields ...any) error {
-	return swapTo(ctx, rdb, expected, expected+1, fields...)
+	fields = append(fields[:len(fields):len(fields)], fieldChange, rand.Text())
+	return runSwap(ctx, rdb, expected, expected+1, "0", fields)
 }
 
-// swapTo is swap with the generation to set.
-func swapTo(ctx context.Context, rdb redis.UniversalClient, expected, next uint64, fields ...any) error {
-	args := append([]any{strconv.FormatUint(expected, 10), strconv.FormatUint(next, 10)}, fields...)
+// replace is swap with the generation to set, and leaves nothing of what was stored but the fields given.
+func replace(ctx context.Context, rdb redis.UniversalClient, expected, next uint64, fields ...any) error {
+	return runSwap(ctx, rdb, expected, next, "1", fields)
+}
+
+func runSwap(ctx context.Context, rdb redis.UniversalClient, expected, next uint64, alone string, fields []any) error {
+	args := append([]any{strconv.FormatUint(expected, 10), strconv.FormatUint(next, 10), alone}, fields...)
 	done, err := swapScript.Run(ctx, rdb, []string{redisKey}, args...).Int()
 	if err != nil {
 		return ErrUnavailable
