@@ -29,7 +29,9 @@ type Rotator struct {
 
 	// What follows belongs to the goroutine of Run.
 
-	unreadable int64 // the number with which ErrUnreadable was reported last
+	// The epoch and the number with which ErrUnreadable was reported last.
+	unreadableEpoch uint32
+	unreadable      int64
 }
 
 // New returns a rotator, or ErrConfig.
@@ -301,7 +303,7 @@ func (r *Rotator) finish(ctx context.Context, t task, q *queue) (finished bool, 
 }
 
 // readable reports whether no more records can not be read than are accepted to be lost. It returns ErrUnreadable once for
-// each number of them.
+// each number of them, in each rotation.
 func (r *Rotator) readable(ctx context.Context, t task, q *queue) (bool, error) {
 	present, ok := r.present(t)
 	p, err := q.read(ctx)
@@ -314,10 +316,10 @@ func (r *Rotator) readable(ctx context.Context, t task, q *queue) (bool, error) 
 	if p.unreadable <= int64(present.epoch.Accepted) {
 		return p.complete(), nil
 	}
-	if p.unreadable == r.unreadable {
+	if p.unreadable == r.unreadable && t.epoch.ID == r.unreadableEpoch {
 		return false, nil
 	}
-	r.unreadable = p.unreadable
+	r.unreadable, r.unreadableEpoch = p.unreadable, t.epoch.ID
 	return false, ErrUnreadable
 }
 

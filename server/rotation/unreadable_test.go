@@ -106,6 +106,20 @@ func TestUnreadableRecordsKeepAnEpochFromBecomingActive(t *testing.T) {
 	}
 }
 
+// TestUnreadableRecordsAreToldAgain in the next rotation, after an operator has aborted the first: they are as many.
+func TestUnreadableRecordsAreToldAgain(t *testing.T) {
+	_, s, id, _ := unreadable(t)
+	for range 2 {
+		if errs := s.driveErrors(); len(errs) != 1 || !errors.Is(errs[0], ErrUnreadable) {
+			t.Errorf("epoch %d: got errors %v, want ErrUnreadable once", id, errs)
+		}
+		if err := s.keys.Abort(context.Background(), id); err != nil {
+			t.Fatal(err)
+		}
+		id = s.stage(true, time.Hour)
+	}
+}
+
 // TestAcceptedLossIsEnough has the operator accept the loss by the keyring alone: the epoch becomes active by itself.
 func TestAcceptedLossIsEnough(t *testing.T) {
 	_, s, id, _ := unreadable(t)
