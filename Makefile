@@ -14,16 +14,20 @@ SEED ?= 1
 build:
 	$(BUILD) -o bin/kith ./cmd/kith
 
-# The second line is for the tests that are built without the race detector alone: 100,000 evaluations.
+# The second and third lines are for the tests that are built without the race detector alone: 100,000 evaluations, and more
+# comparisons with circl. The fourth is for the code of processors without AVX-512.
 test:
 	go test -race -timeout 600s ./...
 	go test -timeout 300s -run 'Operator|SizesTellNothing' ./cmd/kith
+	go test -timeout 300s ./crypto/ristretto/...
+	go test -timeout 300s -tags purego ./crypto/ristretto/... ./crypto/voprf
 
 check:
 	go mod verify
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
 	go vet ./...
-	go vet -tags large ./server/snapshot ./cmd/kith ./client
+	go vet -tags large ./server/snapshot ./cmd/kith ./client ./crypto/ristretto
+	go vet -tags purego ./crypto/ristretto/...
 	go run $(STATICCHECK) ./...
 
 cross:
@@ -31,7 +35,8 @@ cross:
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -o /dev/null ./cmd/kith
 	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 go build -o /dev/null ./cmd/kith
 	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 go build -o /dev/null ./cmd/kith
-	CGO_ENABLED=0 GOOS=js GOARCH=wasm go build ./client
+	CGO_ENABLED=0 GOOS=js GOARCH=wasm go build ./client ./crypto/ristretto
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go vet ./crypto/ristretto/...
 
 bench:
 	go test -run '^$$' -bench '$(BENCH)' ./...
@@ -84,3 +89,8 @@ reproducible:
 .PHONY: sbom
 sbom: build
 	go run $(SBOM) bin -json -noserial -notimestamp -output bin/kith.cdx.json bin/kith
+
+# Compares a million evaluations with circl's: some minutes.
+.PHONY: ristretto-1m
+ristretto-1m:
+	go test -count=1 -tags large -run EqualsCircl -v -timeout 60m ./crypto/ristretto

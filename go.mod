@@ -3,6 +3,7 @@ module github.com/kith-project/kith
 go 1.26.0
 
 require (
+	filippo.io/edwards25519 v1.2.0
 	github.com/FastFilter/xorfilter v0.4.2-0.20260120015552-4e5a4d9df65a
 	github.com/MicahParks/jwkset v0.11.4
 	github.com/MicahParks/keyfunc/v3 v3.9.1

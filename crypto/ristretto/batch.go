@@ -1,0 +1,146 @@
+package ristretto
+
+import "slices"
+
+// Batch is a number of elements to compute on together. The zero value is an empty batch. It keeps its memory for the
+// elements that are decoded next, so that one that is used again allocates next to nothing. A Batch must not be used by two goroutines
+// at a time. Weights and scalars whose number is not that of the elements are a mistake of the program, and panic.
+type Batch struct {
+	elements batch
+	n        int
+	ok       []bool
+	uniform  []byte
+}
+
+// Len returns the number of elements.
+func (b *Batch) Len() int { return b.n }
+
+// resize makes room for n elements.
+func (b *Batch) resize(n int) {
+	if b.elements == nil {
+		b.elements = current.newBatch()
+	}
+	b.elements.resize(n)
+	b.n = n
+}
+
+// Decode sets b to the elements that are packed, 32 bytes each. It returns ErrLength, or ErrElement if any of them is not
+// canonical or is the identity, and then b is empty.
+func (b *Batch) Decode(packed []byte) error {
+	b.ok = grow(b.ok, len(packed)/ElementSize)
+	accepted, err := b.DecodeEach(packed, b.ok)
+	if err == nil && accepted != len(b.ok) {
+		err = ErrElement
+	}
+	if err != nil {
+		b.n = 0
+	}
+	return err
+}
+
+// DecodeEach is Decode with a verdict on each element: ok[i] becomes false if element i is not canonical or is the identity,
+// and then the identity stands in its place. It returns how many were accepted, or ErrLength, and then b is empty.
+func (b *Batch) DecodeEach(packed []byte, ok []bool) (accepted int, err error) {
+	n := len(packed) / ElementSize
+	if len(packed)%ElementSize != 0 {
+		b.n = 0
+		return 0, ErrLength
+	}
+	mustMatch(len(ok), n)
+	b.resize(n)
+	b.elements.decode(packed, ok)
+	for _, accept := range ok {
+		if accept {
+			accepted++
+		}
+	}
+	return accepted, nil
+}
+
+// Hash sets b to the elements that the messages are hashed to by h. It returns ErrElement if one of them is the identity,
+// which has a probability of 2^-252, and then b is empty.
+func (b *Batch) Hash(h *Hasher, messages [][]byte) error {
+	b.uniform = grow(b.uniform, len(messages)*UniformSize)
+	for i, message := range messages {
+		h.expand(message)
+		copy(b.uniform[i*UniformSize:], h.uniform[:])
+	}
+	return b.derive()
+}
+
+// derive sets b to the elements of b.uniform.
+func (b *Batch) derive() error {
+	b.resize(len(b.uniform) / UniformSize)
+	if !b.elements.derive(b.uniform) {
+		b.n = 0
+		return ErrElement
+	}
+	return nil
+}
+
+// AppendMultiply appends the encodings of k times each element, 32 bytes each, to dst, in constant time.
+func (b *Batch) AppendMultiply(dst []byte, k *Scalar) []byte {
+	dst, products := extend(dst, b.n*ElementSize)
+	if b.n > 0 {
+		b.elements.multiply(products, k)
+	}
+	return dst
+}
+
+// AppendMultiplyEach appends the encodings of k[i] times element i, 32 bytes each, to dst, in constant time.
+func (b *Batch) AppendMultiplyEach(dst []byte, k []Scalar) []byte {
+	mustMatch(len(k), b.n)
+	dst, products := extend(dst, b.n*ElementSize)
+	if b.n > 0 {
+		b.elements.multiplyEach(products, k)
+	}
+	return dst
+}
+
+// Sum sets e to the sum of weights[i] times element i, in constant time.
+func (b *Batch) Sum(e *Element, weights []Scalar) {
+	mustMatch(len(weights), b.n)
+	e.SetIdentity()
+	if b.n > 0 {
+		b.elements.sum(e, weights)
+	}
+}
+
+// VarTimeSum sets e to the sum of weights[i] times element i, all of which are public.
+func (b *Batch) VarTimeSum(e *Element, weights []Scalar) {
+	mustMatch(len(weights), b.n)
+	e.SetIdentity()
+	if b.n > 0 {
+		b.elements.varTimeSum(e, weights)
+	}
+}
+
+// Wipe clears the memory of b, and makes b empty.
+func (b *Batch) Wipe() {
+	if b.elements != nil {
+		b.elements.wipe()
+	}
+	clear(b.uniform[:cap(b.uniform)])
+	b.n = 0
+}
+
+// mustMatch panics if the counts differ.
+func mustMatch(got, want int) {
+	if got != want {
+		panic("ristretto: numbers of scalars and elements differ")
+	}
+}
+
+// grow returns a slice of n, of the memory of s if it is enough. What it holds is undefined.
+func grow[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}
+
+// extend returns dst with n more bytes, and these bytes.
+func extend(dst []byte, n int) (all, added []byte) {
+	all = slices.Grow(dst, n)[:len(dst)+n]
+	return all, all[len(dst):]
+}

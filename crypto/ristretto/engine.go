@@ -1,0 +1,64 @@
+package ristretto
+
+import (
+	"errors"
+	"os"
+)
+
+// ErrEngine means that KITH_ENGINE names no engine, or one that this processor or this build has not.
+var ErrEngine = errors.New("ristretto: no such engine on this machine")
+
+// engine is one way to compute on batches.
+type engine struct {
+	name     string
+	newBatch func() batch
+}
+
+// batch is what an engine computes on: a number of elements, in a form of its own. Lengths fit, which [Batch] sees to.
+// Memory is kept for the next elements, and nothing is allocated once there is enough of it, except by the portable sum, and
+// by the portable varTimeSum of few elements. Everything is constant time but for varTimeSum.
+type batch interface {
+	// resize sets the number of elements to n; those there were are lost.
+	resize(n int)
+	// decode decodes the elements. Those that are not in canonical encoding or are the identity become the identity, and
+	// false in ok.
+	decode(packed []byte, ok []bool)
+	// derive makes the elements of 64 uniform bytes each. It returns false if one of them is the identity.
+	derive(uniform []byte) bool
+	// multiply writes the encodings of k times each element to dst.
+	multiply(dst []byte, k *Scalar)
+	// multiplyEach writes the encodings of k[i] times element i to dst.
+	multiplyEach(dst []byte, k []Scalar)
+	// sum sets e to the sum of weights[i] times element i.
+	sum(e *Element, weights []Scalar)
+	// varTimeSum is sum of public elements and weights.
+	varTimeSum(e *Element, weights []Scalar)
+	// wipe clears all memory of the batch.
+	wipe()
+}
+
+var (
+	portable = engine{"portable", func() batch { return new(portableBatch) }}
+
+	current, currentErr = choose(os.Getenv("KITH_ENGINE"), engines())
+)
+
+// choose returns the first of the engines, or the one named, or else the first and ErrEngine.
+func choose(name string, available []engine) (engine, error) {
+	if name == "" {
+		return available[0], nil
+	}
+	for _, e := range available {
+		if e.name == name {
+			return e, nil
+		}
+	}
+	return available[0], ErrEngine
+}
+
+// Engine returns the name of the engine in use: "portable", or "ifma" for the one of AVX-512 IFMA.
+func Engine() string { return current.name }
+
+// CheckEngine returns ErrEngine if the environment asks for an engine by KITH_ENGINE that there is none of, and so Engine
+// is another.
+func CheckEngine() error { return currentErr }

@@ -1,0 +1,48 @@
+package ristretto
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+func TestChoose(t *testing.T) {
+	fast := engine{name: "fast"}
+	for _, c := range []struct {
+		setting   string
+		available []engine
+		want      string
+		err       error
+	}{
+		{"", []engine{portable}, "portable", nil},
+		{"", []engine{fast, portable}, "fast", nil},
+		{"portable", []engine{fast, portable}, "portable", nil},
+		{"fast", []engine{fast, portable}, "fast", nil},
+		{"fast", []engine{portable}, "portable", ErrEngine},
+		{"Portable", []engine{fast, portable}, "fast", ErrEngine},
+	} {
+		if got, err := choose(c.setting, c.available); got.name != c.want || err != c.err {
+			t.Errorf("KITH_ENGINE=%q: got %s and %v, want %s and %v", c.setting, got.name, err, c.want, c.err)
+		}
+	}
+}
+
+// TestEngineOfEnvironment runs itself with KITH_ENGINE set.
+func TestEngineOfEnvironment(t *testing.T) {
+	if os.Getenv("KITH_ENGINE_TEST") != "" {
+		t.Logf("engine %s, %v", Engine(), CheckEngine())
+		return
+	}
+	for setting, want := range map[string]string{
+		"portable": "engine portable, <nil>",
+		"none":     "engine " + engines()[0].name + ", " + ErrEngine.Error(),
+	} {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestEngineOfEnvironment$", "-test.v")
+		cmd.Env = append(os.Environ(), "KITH_ENGINE_TEST=1", "KITH_ENGINE="+setting)
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("KITH_ENGINE=%s: %v, got %s, want %q", setting, err, out, want)
+		}
+	}
+}
