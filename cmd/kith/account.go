@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -184,14 +182,11 @@ func connectionError(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
 	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return withHint(err, "--server-ca FILE says which authority the server's certificate is of")
+	if hint := certificateHint(err); hint != "" {
+		return withHint(err, "%s", hint)
 	}
 	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "remote error" {
 		return withHint(err, "the server may ask for a certificate: --client-cert and --client-key")
-	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return withHint(err, "is the address the one that the server's certificate is for?")
 	}
 	return withHint(err, "is the server running? kith serve --ephemeral starts one to try things out")
 }

@@ -41,6 +41,17 @@ func (f *serverCAFlags) transport() (*http.Transport, error) {
 	return transport, nil
 }
 
+// certificateHint says what to do about a server's certificate that is not accepted; "" if that is not what is wrong.
+func certificateHint(err error) string {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "--server-ca FILE says which authority the server's certificate is of"
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "is the address the one that the server's certificate is for?"
+	}
+	return ""
+}
+
 // client returns an HTTP client that sends a number and a token to the server it was told, and nowhere else.
 func (f *clientTLSFlags) client() (*http.Client, error) {
 	transport, err := f.transport()

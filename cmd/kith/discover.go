@@ -191,6 +191,9 @@ func clientError(err error) error {
 	case errors.Is(err, client.ErrMode):
 		return withHint(err, "--mode auto takes the most private mode that is offered")
 	}
+	if hint := certificateHint(err); hint != "" {
+		return withHint(err, "%s", hint)
+	}
 	if p, ok := errors.AsType[*client.ProblemError](err); ok {
 		if p.Code == "" {
 			return withHint(err, "is there a Kith server at that address?")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -361,17 +360,9 @@ func TestKeyCeiling(t *testing.T) {
 		t.Errorf("above the ceiling: found %d, want 1", len(found))
 	}
 	s.until(t, "another warning in the log", func() bool { return strings.Contains(s.log.String(), "over its ceiling") })
-	answer, err := http.Get(s.admin + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	var metrics bytes.Buffer
-	if _, err := metrics.ReadFrom(answer.Body); err != nil {
-		t.Fatal(err)
-	}
+	text := s.metrics(t)
 	for _, line := range []string{`kith_key_evaluations{epoch="1"} 11`, `kith_key_ceiling{epoch="1"} 8`} {
-		if !strings.Contains(metrics.String(), line+"\n") {
+		if !strings.Contains(text, line+"\n") {
 			t.Errorf("/metrics lacks %s", line)
 		}
 	}

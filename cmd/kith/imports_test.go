@@ -17,7 +17,7 @@ const module = "github.com/kith-project/kith/"
 var imports = map[string][]string{
 	"crypto/secret":                  {},
 	"crypto/keylog":                  {"crypto/secret"},
-	"crypto/ristretto":               {"crypto/secret"},
+	"crypto/ristretto":               {"crypto/ristretto/internal/ifma", "crypto/secret"},
 	"crypto/ristretto/internal/ifma": {},
 	"crypto/voprf":                   {"crypto/ristretto", "crypto/secret"},
 	"crypto":                         {"crypto/secret", "crypto/voprf"},

@@ -17,9 +17,10 @@ import (
 
 // issuerFlags are the flags of kith serve about who may issue tokens.
 type issuerFlags struct {
-	TokenKeys     string        `placeholder:"FILE" help:"Public keys of those who issue tokens, in PEM or as a JSON Web Key Set: Ed25519 or P-256. Read again every 5 minutes. With it, or --issuer, no tokens are written to DIR."`
+	TokenKeys     string        `placeholder:"FILE" help:"Public keys of those who issue tokens, in PEM or as a JSON Web Key Set: Ed25519 or P-256. With it, or --issuer, no tokens are written to DIR."`
 	TokenAudience string        `default:"kith" placeholder:"AUD" help:"Audience that tokens must name (default ${default})."`
 	Issuer        []string      `sep:"none" placeholder:"SPEC" help:"Who else may issue tokens, as 'name=ISS;keys=FILE-OR-URL;audience=AUD;scope=discover,register': the claim iss, where its keys are (https), and optionally the audience and the scopes that its tokens are good for. Can be repeated."`
+	TokenRefresh  time.Duration `default:"5m" placeholder:"TIME" help:"How often keys of issuers are read again (default ${default}), from 1s to 24h. Those read last stay while they can not be."`
 	TokenLeeway   time.Duration `default:"30s" placeholder:"TIME" help:"How far the clocks of issuer and server may differ (default ${default}), up to 5m."`
 }
 
@@ -60,6 +61,9 @@ func (f *issuerFlags) check() error {
 	if f.TokenLeeway < time.Second || f.TokenLeeway > 5*time.Minute {
 		return errors.New("--token-leeway: from 1s to 5m")
 	}
+	if f.TokenRefresh < time.Second || f.TokenRefresh > 24*time.Hour {
+		return errors.New("--token-refresh: from 1s to 24h")
+	}
 	var names []string
 	for _, text := range f.Issuer {
 		issuer, _, err := parseIssuer(text)
@@ -84,7 +88,7 @@ func (f *issuerFlags) verifier(ctx context.Context, logger *slog.Logger, metrics
 	config := token.Config{Leeway: f.TokenLeeway}
 	add := func(flag, location string, issuer token.Issuer) error {
 		name := cmp.Or(issuer.Name, "any")
-		keys, err := token.OpenKeys(ctx, token.KeysOptions{Location: location, Report: reportKeys(logger, name)})
+		keys, err := token.OpenKeys(ctx, token.KeysOptions{Location: location, Refresh: f.TokenRefresh, Report: reportKeys(logger, name)})
 		if err != nil {
 			return keysError(flag, err)
 		}

@@ -66,6 +66,7 @@ func output(t testing.TB, args ...string) string {
 // serving is a kith serve process.
 type serving struct {
 	url, dir string
+	accounts string // where registrations are; url without --register-listen
 	admin    string // "" without --admin
 	vkey     string // of the key log
 	cmd      *exec.Cmd
@@ -92,7 +93,9 @@ func serve(t testing.TB, dir string, args ...string) *serving {
 		name, value, _ := strings.Cut(lines.Text(), " ")
 		switch value = strings.TrimSpace(value); name {
 		case "serving":
-			s.url = value
+			s.url, s.accounts = value, value
+		case "register":
+			s.accounts = value
 		case "admin":
 			s.admin = value
 		case "keylog":
@@ -190,6 +193,21 @@ func (s *serving) putMany(t testing.TB, numbers []string, label func(number stri
 		})
 	}
 	wg.Wait()
+}
+
+// metrics returns what the admin address shows at /metrics.
+func (s *serving) metrics(t testing.TB) string {
+	t.Helper()
+	answer, err := http.Get(s.admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // onRedis starts a Redis of its own and kith serve on it.
