@@ -10,6 +10,9 @@ type Batch struct {
 	n        int
 	ok       []bool
 	uniform  []byte
+	// What a single sum is put into, so that it need not be allocated.
+	sum       [1]Element
+	sumLength [1]int
 }
 
 // Len returns the number of elements.
@@ -108,12 +111,45 @@ func (b *Batch) Sum(e *Element, weights []Scalar) {
 
 // VarTimeSum sets e to the sum of weights[i] times element i, all of which are public.
 func (b *Batch) VarTimeSum(e *Element, weights []Scalar) {
+	b.sumLength[0] = b.n
+	b.VarTimeSums(b.sum[:], b.sumLength[:], weights)
+	*e = b.sum[0]
+}
+
+// VarTimeSums is VarTimeSum of several runs of elements: e[i] becomes that of the lengths[i] elements that follow those of the
+// runs before. Short runs share lanes, so that many cost little more than one. All elements and weights are public.
+func (b *Batch) VarTimeSums(e []Element, lengths []int, weights []Scalar) {
+	total := 0
+	for _, n := range lengths {
+		total += n
+	}
+	mustMatch(total, b.n)
 	mustMatch(len(weights), b.n)
-	e.SetIdentity()
+	mustMatch(len(e), len(lengths))
+	for i := range e {
+		e[i].SetIdentity()
+	}
 	if b.n > 0 {
-		b.elements.varTimeSum(e, weights)
+		b.elements.varTimeSums(e, lengths, weights)
 	}
 }
+
+// AppendCommitments appends the encodings of m[i], k*m[i], r[i]*base and r[i]*m[i], 128 bytes for each i, to dst, in constant
+// time: the elements that GenerateProof of RFC 9497, Section 2.2.1, hashes for a key k and a nonce r. base is the generator if
+// it is nil. The elements of b are lost.
+func (b *Batch) AppendCommitments(dst []byte, m []Element, k *Scalar, base *Element, r []Scalar) []byte {
+	mustMatch(len(r), len(m))
+	dst, commitments := extend(dst, len(m)*commitmentsSize)
+	b.resize(0)
+	if len(m) > 0 {
+		b.elements.commit(commitments, m, k, base, r)
+		b.n = 0
+	}
+	return dst
+}
+
+// commitmentsSize is the length of what AppendCommitments appends for each element: four elements.
+const commitmentsSize = 4 * ElementSize
 
 // Wipe clears the memory of b, and makes b empty.
 func (b *Batch) Wipe() {
@@ -121,6 +157,7 @@ func (b *Batch) Wipe() {
 		b.elements.wipe()
 	}
 	clear(b.uniform[:cap(b.uniform)])
+	b.sum = [1]Element{}
 	b.n = 0
 }
 

@@ -62,6 +62,71 @@ func TestSums(t *testing.T) {
 	})
 }
 
+// TestVarTimeSums adds up runs of every length that shares lanes or not, and of none.
+func TestVarTimeSums(t *testing.T) {
+	for _, lengths := range [][]int{
+		{}, {0}, {1}, {0, 3, 0}, {1, 1}, {2, 5, 1}, {16, 1, 17, 1, 1}, {1, 1, 1, 1, 1, 1, 1, 1}, {1, 2, 3, 4, 5, 6, 7, 8, 9},
+		{7, 16, 16, 16, 3, 16, 16, 16, 16, 2, 40, strausBelow, 5}, slices.Repeat([]int{1}, 100),
+	} {
+		n := 0
+		for _, length := range lengths {
+			n += length
+		}
+		packed, weights := randomElements("runs", n), randomScalars("runs", n)
+		eachEngine(t, func(t *testing.T, e engine) {
+			b := Batch{elements: e.newBatch()}
+			if err := b.Decode(packed); err != nil {
+				t.Fatal(err)
+			}
+			got := make([]Element, len(lengths))
+			b.VarTimeSums(got, lengths, weights)
+			from := 0
+			for i, length := range lengths {
+				want := sums(t, packed[from*ElementSize:], weights[from:from+length])
+				if !got[i].Equal(want) {
+					t.Errorf("%v: run %d: got %x, want %x", lengths, i, got[i].Bytes(), want.Bytes())
+				}
+				from += length
+			}
+		})
+	}
+}
+
+// TestCommitments compares with single elements, with the generator for a base and another.
+func TestCommitments(t *testing.T) {
+	k, packed := randomScalar("commitments"), randomElements("commitments", 18)
+	elements := make([]Element, 18)
+	for i := range elements {
+		if err := elements[i].Decode(packed[i*ElementSize : (i+1)*ElementSize]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	base, generator := &elements[17], new(Element).SetGenerator()
+	elements[3].SetIdentity()
+	for n := range elements {
+		r := randomScalars("nonces", n)
+		for _, given := range []*Element{nil, base} {
+			of := given
+			if of == nil {
+				of = generator
+			}
+			want := []byte("before")
+			var e Element
+			for i, m := range elements[:n] {
+				for _, b := range [][ElementSize]byte{m.Bytes(), e.Multiply(k, &m).Bytes(), e.Multiply(&r[i], of).Bytes(), e.Multiply(&r[i], &m).Bytes()} {
+					want = append(want, b[:]...)
+				}
+			}
+			eachEngine(t, func(t *testing.T, e engine) {
+				b := Batch{elements: e.newBatch()}
+				if got := b.AppendCommitments([]byte("before"), elements[:n], k, given, r); !bytes.Equal(got, want) || b.Len() != 0 {
+					t.Errorf("%d elements: got %x, want %x", n, got, want)
+				}
+			})
+		}
+	}
+}
+
 // TestDigits adds the digits up again, for every size of digits.
 func TestDigits(t *testing.T) {
 	weights := append(edgeScalars(), randomScalars("digits", 20)...)
@@ -200,6 +265,8 @@ func TestBatchLengths(t *testing.T) {
 			"AppendMultiplyEach": func() { b.AppendMultiplyEach(nil, make([]Scalar, 2)) },
 			"Sum":                func() { b.Sum(new(Element), make([]Scalar, 4)) },
 			"VarTimeSum":         func() { b.VarTimeSum(new(Element), nil) },
+			"VarTimeSums":        func() { b.VarTimeSums(make([]Element, 1), []int{2}, make([]Scalar, 2)) },
+			"AppendCommitments":  func() { b.AppendCommitments(nil, make([]Element, 1), new(Scalar), nil, nil) },
 			"DecodeEach":         func() { _, _ = b.DecodeEach(packed, nil) },
 		} {
 			func() {
@@ -297,6 +364,7 @@ func TestBatchWipe(t *testing.T) {
 		}
 		b.AppendMultiply(nil, &scalars[0])
 		b.VarTimeSum(new(Element), scalars)
+		b.AppendCommitments(nil, []Element{*new(Element).SetGenerator()}, &scalars[0], nil, scalars[:1])
 		if allZero(reflect.ValueOf(b.elements).Elem()) {
 			t.Error("a batch in use looks empty")
 		}

@@ -16,7 +16,7 @@ type engine struct {
 
 // batch is what an engine computes on: a number of elements, in a form of its own. Lengths fit, which [Batch] sees to.
 // Memory is kept for the next elements, and nothing is allocated once there is enough of it, except by the portable sum, and
-// by the portable varTimeSum of few elements. Everything is constant time but for varTimeSum.
+// by the portable varTimeSums of few elements. Everything is constant time but for varTimeSums.
 type batch interface {
 	// resize sets the number of elements to n; those there were are lost.
 	resize(n int)
@@ -31,8 +31,11 @@ type batch interface {
 	multiplyEach(dst []byte, k []Scalar)
 	// sum sets e to the sum of weights[i] times element i.
 	sum(e *Element, weights []Scalar)
-	// varTimeSum is sum of public elements and weights.
-	varTimeSum(e *Element, weights []Scalar)
+	// varTimeSums sets e[i] to the sum of the i-th run of elements times their weights, lengths[i] of them. All is public.
+	varTimeSums(e []Element, lengths []int, weights []Scalar)
+	// commit writes the encodings of m[i], k*m[i], r[i]*base and r[i]*m[i] to dst, for each i. The elements of the batch are
+	// lost.
+	commit(dst []byte, m []Element, k *Scalar, base *Element, r []Scalar)
 	// wipe clears all memory of the batch.
 	wipe()
 }

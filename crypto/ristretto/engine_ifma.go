@@ -4,11 +4,15 @@ package ristretto
 
 import (
 	"runtime"
+	"slices"
+
+	"filippo.io/edwards25519/field"
 
 	"github.com/kith-project/kith/crypto/ristretto/internal/ifma"
 )
 
-// This file is the engine of AVX-512 IFMA: eight elements at a time. It is constant time, but for varTimeSum.
+// This file is the engine of AVX-512 IFMA: eight elements at a time. It is constant time,
+// sums included.
 
 // engines returns the engines of this processor and build, the fastest first.
 func engines() []engine {
@@ -25,8 +29,8 @@ type ifmaBatch struct {
 	scalars     [ifma.MaxVectors]ifma.Scalars
 	work        ifma.Work
 	sums        *ifma.Sum // only where there was a sum
+	rows        [ifma.MaxVectors]ifma.Vector
 	total, part ifma.Vector
-	weights     [][ScalarSize]byte
 }
 
 func (b *ifmaBatch) resize(n int) {
@@ -90,38 +94,113 @@ func (b *ifmaBatch) multiplyEach(dst []byte, k []Scalar) {
 	clear(b.scalars[:])
 }
 
-func (b *ifmaBatch) sum(e *Element, weights []Scalar) { b.add(e, weights, (*ifma.Sum).Multiply) }
-
-func (b *ifmaBatch) varTimeSum(e *Element, weights []Scalar) {
-	b.add(e, weights, (*ifma.Sum).MultiplyVarTime)
+func (b *ifmaBatch) commit(dst []byte, m []Element, k *Scalar, base *Element, r []Scalar) {
+	var generator Element
+	if base == nil {
+		base = generator.SetGenerator()
+	}
+	one := new(Scalar).setSmall(1)
+	b.resize(4 * len(m))
+	factors := make([]Scalar, 4*len(m))
+	for i := range m {
+		for j, e := range [4]*Element{&m[i], &m[i], base, &m[i]} {
+			b.set(4*i+j, e)
+		}
+		factors[4*i], factors[4*i+1], factors[4*i+2], factors[4*i+3] = *one, *k, r[i], r[i]
+	}
+	b.multiplyEach(dst, factors)
+	clear(factors)
 }
 
-// add sets e to the sum of weights[i] times element i by multiply, a group of vectors after the other.
-func (b *ifmaBatch) add(e *Element, weights []Scalar, multiply func(s *ifma.Sum, p *ifma.Vector, k [][ScalarSize]byte, v []ifma.Vector)) {
+// set sets element i.
+func (b *ifmaBatch) set(i int, e *Element) {
+	x, y, z, t := e.p.ExtendedCoordinates()
+	b.vectors[i/ifma.Lanes].SetCoordinates(i%ifma.Lanes, (*[32]byte)(x.Bytes()), (*[32]byte)(y.Bytes()), (*[32]byte)(z.Bytes()), (*[32]byte)(t.Bytes()))
+}
+
+func (b *ifmaBatch) sum(e *Element, weights []Scalar) {
+	var sum [1]Element
+	b.add(sum[:], []int{b.n}, 0, weights)
+	*e = sum[0]
+}
+
+// shortRun is the length of the runs that share lanes: beyond it, one run alone fills them well enough.
+const shortRun = 16
+
+func (b *ifmaBatch) varTimeSums(e []Element, lengths []int, weights []Scalar) {
+	first := 0
+	for len(lengths) > 0 {
+		runs, total := 1, lengths[0]
+		for runs < min(ifma.Lanes, len(lengths)) && lengths[0] <= shortRun && lengths[runs] <= shortRun {
+			total += lengths[runs]
+			runs++
+		}
+		b.add(e[:runs], lengths[:runs], first, weights[first:first+total])
+		e, lengths, first = e[runs:], lengths[runs:], first+total
+	}
+}
+
+// add sets e[i] to the sum of each of up to eight runs of elements from first on. It is constant time but for the lengths.
+// Each run has so many lanes for itself as there are, and is added up in all of them at a time.
+func (b *ifmaBatch) add(e []Element, lengths []int, first int, weights []Scalar) {
 	if b.sums == nil {
 		b.sums = new(ifma.Sum)
 	}
-	b.weights = grow(b.weights, min(len(weights), ifma.MaxElements))
+	lanes := ifma.Lanes
+	for lanes*len(e) > ifma.Lanes {
+		lanes /= 2
+	}
+	rows := (slices.Max(lengths) + lanes - 1) / lanes
 	b.total.SetIdentity()
-	for from := 0; from < len(b.vectors); from += ifma.MaxVectors {
-		to := min(from+ifma.MaxVectors, len(b.vectors))
-		first, end := b.span(from, to)
-		for i := range weights[first:end] {
-			b.weights[i] = weights[first+i].Bytes()
-		}
-		multiply(b.sums, &b.part, b.weights[:end-first], b.vectors[from:to])
+	for from := 0; from < rows; from += ifma.MaxVectors {
+		n := min(ifma.MaxVectors, rows-from)
+		b.spread(from, n, lanes, lengths, first, weights)
+		b.sums.Multiply(&b.part, b.scalars[:n], b.rows[:n], lanes)
 		b.total.Add(&b.part, &b.work)
 		runtime.Gosched()
 	}
-	clear(b.weights)
-	var encoded [ElementSize]byte
-	b.total.Encode(encoded[:], &b.work)
-	decode(&e.p, encoded[:]) // the identity, if that is what it is
+	clear(b.scalars[:])
+	for i := range e {
+		b.element(&e[i], i*lanes)
+	}
+}
+
+// spread puts the elements that come to the n rows from the row from on, and their weights, into b.rows and b.scalars: element t of
+// run i goes to row t/lanes, lane i*lanes + t%lanes. What is left is the identity.
+func (b *ifmaBatch) spread(from, n, lanes int, lengths []int, first int, weights []Scalar) {
+	clear(b.scalars[:n])
+	for i := range b.rows[:n] {
+		b.rows[i].SetIdentity()
+	}
+	begin := 0
+	for i, length := range lengths {
+		for t := from * lanes; t < min(length, (from+n)*lanes); t++ {
+			row, lane, element := t/lanes-from, i*lanes+t%lanes, first+begin+t
+			b.rows[row].SetLane(lane, &b.vectors[element/ifma.Lanes], element%ifma.Lanes)
+			weight := weights[begin+t].Bytes()
+			b.scalars[row].SetLane(lane, &weight)
+		}
+		begin += length
+	}
+}
+
+// element sets e to what is in a lane of b.total.
+func (b *ifmaBatch) element(e *Element, lane int) {
+	var coordinates [4]field.Element
+	x, y, z, t := b.total.Coordinates(lane, &b.work)
+	for i, encoded := range [4]*[ElementSize]byte{&x, &y, &z, &t} {
+		if _, err := coordinates[i].SetBytes(encoded[:]); err != nil {
+			panic(err) // of another length than 32
+		}
+	}
+	if _, err := e.p.SetExtendedCoordinates(&coordinates[0], &coordinates[1], &coordinates[2], &coordinates[3]); err != nil {
+		panic("ristretto: " + err.Error()) // no point of the curve: the arithmetic is wrong
+	}
 }
 
 func (b *ifmaBatch) wipe() {
 	clear(b.vectors[:cap(b.vectors)])
-	clear(b.weights[:cap(b.weights)])
+	clear(b.rows[:])
 	clear(b.scalars[:])
 	b.work.Wipe()
 	b.total.Wipe()

@@ -15,20 +15,31 @@ import (
 // elements 6.6 µs each against 9.7, at 64 13.1 against 9.5; AMD EPYC with AVX-512, Go 1.26).
 const strausBelow = 192
 
-func (b *portableBatch) varTimeSum(e *Element, weights []Scalar) {
-	if len(weights) >= strausBelow && b.affine {
-		b.pippenger.sum(&e.p, b.points, weights)
-		return
+func (b *portableBatch) varTimeSums(e []Element, lengths []int, weights []Scalar) {
+	from := 0
+	for i, n := range lengths {
+		points, weights := b.points[from:from+n], weights[from:from+n]
+		if n >= strausBelow && b.affine {
+			b.pippenger.sum(&e[i].p, points, weights)
+		} else {
+			straus(&e[i].p, points, weights)
+		}
+		from += n
 	}
+}
+
+// straus adds the sum of weights[i] * points[i] to p.
+func straus(p *edwards25519.Point, points []edwards25519.Point, weights []Scalar) {
 	const most = 256 // bounds the memory of the tables: 1280 bytes each
 	var part edwards25519.Point
-	scalars, points := make([]*edwards25519.Scalar, 0, most), make([]*edwards25519.Point, 0, most)
-	for from := 0; from < len(weights); from += most {
-		scalars, points = scalars[:0], points[:0]
-		for i := from; i < min(from+most, len(weights)); i++ {
-			scalars, points = append(scalars, &weights[i].s), append(points, &b.points[i])
+	size := min(most, len(points))
+	factors, terms := make([]*edwards25519.Scalar, 0, size), make([]*edwards25519.Point, 0, size)
+	for from := 0; from < len(points); from += most {
+		factors, terms = factors[:0], terms[:0]
+		for i := from; i < min(from+most, len(points)); i++ {
+			factors, terms = append(factors, &weights[i].s), append(terms, &points[i])
 		}
-		e.p.Add(&e.p, part.VarTimeMultiScalarMult(scalars, points))
+		p.Add(p, part.VarTimeMultiScalarMult(factors, terms))
 	}
 }
 

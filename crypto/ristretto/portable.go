@@ -6,7 +6,7 @@ import (
 	"filippo.io/edwards25519"
 )
 
-// This file is the engine for every processor. It is constant time, but for varTimeSum.
+// This file is the engine for every processor. It is constant time, but for varTimeSums.
 
 // chunk is how many points share the inversion of encodeDoubles: their work space stays in the first-level cache.
 const chunk = 32
@@ -92,6 +92,23 @@ func (b *portableBatch) sum(e *Element, weights []Scalar) {
 		}
 		e.p.Add(&e.p, part.MultiScalarMult(scalars[:n], points[:n]))
 		runtime.Gosched()
+	}
+}
+
+func (b *portableBatch) commit(dst []byte, m []Element, k *Scalar, base *Element, r []Scalar) {
+	var e Element
+	for i := range m {
+		commitments := dst[i*commitmentsSize : (i+1)*commitmentsSize]
+		encode(commitments, &m[i].p)
+		encode(commitments[ElementSize:], &e.Multiply(k, &m[i]).p)
+		if base == nil {
+			e.MultiplyGenerator(&r[i])
+		} else {
+			e.Multiply(&r[i], base)
+		}
+		encode(commitments[2*ElementSize:], &e.p)
+		encode(commitments[3*ElementSize:], &e.Multiply(&r[i], &m[i]).p)
+		yield(i, yieldEvery/4)
 	}
 }
 

@@ -3,7 +3,7 @@ package voprf
 import (
 	"io"
 
-	"github.com/cloudflare/circl/group"
+	"github.com/kith-project/kith/crypto/ristretto"
 	"github.com/kith-project/kith/crypto/secret"
 )
 
@@ -18,23 +18,25 @@ type UnblindedElement struct{ secret.Value }
 // RandomBlinds returns n blinds made of 64 bytes of rand each. It returns the reader's error.
 func RandomBlinds(rand io.Reader, n int) ([]BlindScalar, error) {
 	blinds := make([]BlindScalar, n)
+	var r ristretto.Scalar
+	defer r.Wipe()
 	for i := range blinds {
-		r, err := randomScalar(rand)
-		if err != nil {
+		if err := randomScalar(&r, rand); err != nil {
 			return nil, err
 		}
-		blinds[i].Value = encodeScalar(r)
+		blinds[i].Value = r.Bytes()
 	}
 	return blinds, nil
 }
 
 // UnmarshalBlindScalar decodes 32 bytes, or returns ErrScalar.
 func UnmarshalBlindScalar(b []byte) (BlindScalar, error) {
-	r, err := decodeScalar(b)
-	if err != nil {
+	var r ristretto.Scalar
+	defer r.Wipe()
+	if err := decodeScalar(&r, b); err != nil {
 		return BlindScalar{}, err
 	}
-	return BlindScalar{encodeScalar(r)}, nil
+	return BlindScalar{r.Bytes()}, nil
 }
 
 // Blind is Blind of RFC 9497, Section 3.3.1, for a batch, with the blinds given: it returns the packed elements
@@ -50,31 +52,42 @@ func Blind(inputs [][]byte, blinds []BlindScalar) ([]byte, error) {
 	if len(inputs) == 0 || len(inputs) > MaxBatch {
 		return nil, ErrBatch
 	}
-	blinded := make([]byte, 0, len(inputs)*ElementSize)
-	for i, input := range inputs {
-		r, err := decodeScalar(blinds[i].Value[:])
-		if err != nil {
-			return nil, err
-		}
-		p, err := hashToGroup(input)
-		if err != nil {
-			return nil, err
-		}
-		blinded = appendElement(blinded, p.Mul(p, r))
+	w := newWorkspace()
+	defer w.wipe()
+	r, err := w.decodeBlinds(blinds)
+	if err != nil {
+		return nil, err
 	}
-	return blinded, nil
+	if err := w.hashToGroup(inputs); err != nil {
+		return nil, err
+	}
+	return w.batch.AppendMultiplyEach(nil, r), nil
 }
 
-// hashToGroup is H1 of RFC 9497, Section 4.1, or ErrInput.
-func hashToGroup(input []byte) (group.Element, error) {
-	if len(input) > MaxInput {
-		return nil, ErrInput
+// decodeBlinds returns the scalars of blinds, or ErrScalar.
+func (w *workspace) decodeBlinds(blinds []BlindScalar) ([]ristretto.Scalar, error) {
+	r := w.scalars(len(blinds))
+	for i := range r {
+		if err := decodeScalar(&r[i], blinds[i].Value[:]); err != nil {
+			return nil, err
+		}
 	}
-	p := ristretto255.HashToElement(input, []byte(dstHashToGroup))
-	if p.IsIdentity() {
-		return nil, ErrInput
+	return r, nil
+}
+
+// hashToGroup sets the batch to H1 of RFC 9497, Section 4.1, of each input, or returns ErrInput.
+func (w *workspace) hashToGroup(inputs [][]byte) error {
+	for _, input := range inputs {
+		if len(input) > MaxInput {
+			return ErrInput
+		}
 	}
-	return p, nil
+	h := ristretto.NewHasher(dstHashToGroup)
+	defer h.Wipe()
+	if w.batch.Hash(h, inputs) != nil {
+		return ErrInput
+	}
+	return nil
 }
 
 // Unblind returns N[i] = r[i]^-1 * Z[i] for a packed batch of evaluated elements Z. The caller has verified their proof
@@ -82,36 +95,39 @@ func hashToGroup(input []byte) (group.Element, error) {
 //
 // It returns ErrLength if the counts differ, ErrBatch, ErrElement or ErrScalar.
 func Unblind(blinds []BlindScalar, evaluated []byte) ([]UnblindedElement, error) {
-	elements, err := decodeBatchVarTime(evaluated)
+	n, err := batchLen(evaluated)
 	if err != nil {
 		return nil, err
 	}
-	if len(elements) != len(blinds) {
+	w := newWorkspace()
+	defer w.wipe()
+	if err := w.decode(evaluated); err != nil {
+		return nil, err
+	}
+	if n != len(blinds) {
 		return nil, ErrLength
 	}
-	out := make([]UnblindedElement, len(elements))
-	for i, z := range elements {
-		r, err := decodeScalar(blinds[i].Value[:])
-		if err != nil {
-			return nil, err
-		}
-		z.Mul(z, r.Inv(r))
-		appendElement(out[i].Value[:0], z)
+	r, err := w.decodeBlinds(blinds)
+	if err != nil {
+		return nil, err
 	}
+	ristretto.InvertScalars(r)
+	out := make([]UnblindedElement, n)
+	w.bytes = w.batch.AppendMultiplyEach(w.bytes[:0], r)
+	split(out, w.bytes)
 	return out, nil
 }
 
 // Evaluate returns N = k * H1(input) for each input that the holder of the key knows in the clear, as the server does
 // for a registration. It returns ErrInput for an input that can not be hashed to the group.
 func (k *PrivateKey) Evaluate(inputs [][]byte) ([]UnblindedElement, error) {
-	out := make([]UnblindedElement, len(inputs))
-	for i, input := range inputs {
-		p, err := hashToGroup(input)
-		if err != nil {
-			return nil, err
-		}
-		p.Mul(p, k.k)
-		appendElement(out[i].Value[:0], p)
+	w := newWorkspace()
+	defer w.wipe()
+	if err := w.hashToGroup(inputs); err != nil {
+		return nil, err
 	}
+	out := make([]UnblindedElement, len(inputs))
+	w.bytes = w.batch.AppendMultiply(w.bytes[:0], &k.k)
+	split(out, w.bytes)
 	return out, nil
 }

@@ -20,12 +20,14 @@
 // Elements travel packed: n elements are 32n bytes back to back, each in the canonical encoding of RFC 9496, Section
 // 4.3.1. A batch is refused whole if one of its elements is not canonical or is the identity (RFC 9497, Section 2.1).
 //
-// Left out: the modes OPRF and POPRF, the other suites (their server operations in circl are not constant time), and
-// Finalize.
+// The arithmetic is that of package ristretto: whole batches at a time, and those of several requests together
+// ([PrivateKey.BlindEvaluateEach]).
+//
+// Left out: the modes OPRF and POPRF, the other suites, and Finalize.
 //
 // Timing: no branch, index or early return depends on a private key, a blind, a proof nonce or an unblinded element.
-// Inputs that travel in the clear (elements, proofs, public keys) may be treated in variable time; functions that do so
-// say VarTime.
+// Inputs that travel in the clear (elements, proofs, public keys) may be treated in variable time, and are where package
+// ristretto says VarTime.
 //
 // All functions may be called concurrently.
 package voprf

@@ -2,10 +2,18 @@ package voprf
 
 import (
 	"io"
-	"runtime"
 
-	"github.com/cloudflare/circl/group"
+	"github.com/kith-project/kith/crypto/ristretto"
 )
+
+// Evaluation is the answer to one batch, or why there is none.
+type Evaluation struct {
+	// Evaluated is the packed evaluated elements, 32 bytes each, with room for a proof behind them.
+	Evaluated []byte
+	Proof     Proof
+	// Err is nil, ErrLength, ErrBatch or ErrElement, or what the reader returned.
+	Err error
+}
 
 // BlindEvaluate is BlindEvaluate of RFC 9497, Section 3.3.2, for a packed batch of 1 to MaxBatch blinded elements: it
 // returns the packed evaluated elements Z[i] = k * B[i], 32 bytes each, in the same order, and one proof, made with a
@@ -13,32 +21,92 @@ import (
 //
 // It returns ErrLength, ErrBatch or ErrElement, and then nothing was evaluated; or the reader's error.
 func (k *PrivateKey) BlindEvaluate(rand io.Reader, blinded []byte) (evaluated []byte, proof Proof, err error) {
-	r, err := randomScalar(rand)
-	if err != nil {
-		return nil, Proof{}, err
-	}
-	return k.blindEvaluate(r, blinded)
+	e := k.BlindEvaluateEach(rand, [][]byte{blinded})[0]
+	return e.Evaluated, e.Proof, e.Err
 }
 
-// yieldEvery is after how many elements a batch lets others run, about a ms. On a core that is busy with batches a request that is
-// to be refused would otherwise wait for the end of a time slice, 10 ms, and that several times.
-const yieldEvery = 8
-
-// blindEvaluate takes the proof nonce as an argument, for the published vectors. r must not be used twice.
-func (k *PrivateKey) blindEvaluate(r group.Scalar, blinded []byte) ([]byte, Proof, error) {
-	elements, err := decodeBatchVarTime(blinded)
-	if err != nil {
-		return nil, Proof{}, err
-	}
-	evaluated := make([]byte, 0, len(blinded))
-	z := ristretto255.NewElement()
-	for i, b := range elements {
-		evaluated = appendElement(evaluated, z.Mul(b, k.k))
-		if i%yieldEvery == yieldEvery-1 {
-			runtime.Gosched()
+// BlindEvaluateEach is BlindEvaluate of several batches, each with a proof of its own. They are computed together, so that many
+// small batches cost like one of all their elements. What is wrong with one of them does not concern the others.
+func (k *PrivateKey) BlindEvaluateEach(rand io.Reader, blinded [][]byte) []Evaluation {
+	answers, nonces := make([]Evaluation, len(blinded)), make([]ristretto.Scalar, len(blinded))
+	defer clear(nonces)
+	for i := range answers {
+		if answers[i].Err = randomScalar(&nonces[i], rand); answers[i].Err == nil {
+			_, answers[i].Err = batchLen(blinded[i])
 		}
 	}
+	k.blindEvaluate(answers, nonces, blinded)
+	return answers
+}
+
+// blindEvaluate answers those of the batches that have no error yet, which are not empty. It takes the nonces as an argument, for the
+// published vectors. None must be used twice.
+func (k *PrivateKey) blindEvaluate(answers []Evaluation, nonces []ristretto.Scalar, blinded [][]byte) {
+	w := newWorkspace()
+	defer w.release()
+	packed := w.decodeEach(answers, blinded)
+	if len(packed) == 0 {
+		return
+	}
+	evaluated := w.batch.AppendMultiply(make([]byte, 0, len(packed)+ProofSize), &k.k)
+	var good []*Evaluation
+	var r []ristretto.Scalar
+	w.lengths = w.lengths[:0]
+	for i := range answers {
+		if answers[i].Err != nil {
+			continue
+		}
+		good, r = append(good, &answers[i]), append(r, nonces[i])
+		w.lengths = append(w.lengths, len(blinded[i])/ElementSize)
+		size := len(blinded[i])
+		answers[i].Evaluated = evaluated[:size:size]
+		if len(evaluated) == size { // the last one: what is behind it is its own
+			answers[i].Evaluated = evaluated
+		}
+		evaluated = evaluated[size:]
+	}
+	defer clear(r)
+	k.prove(w, good, r, packed)
+}
+
+// decodeEach sets the batch to the elements of all batches without an error, and returns them packed. Those with elements that do not
+// decode get ErrElement and are left out.
+func (w *workspace) decodeEach(answers []Evaluation, blinded [][]byte) (packed []byte) {
+	if len(blinded) == 1 && answers[0].Err == nil { // the usual one, which need not be copied
+		answers[0].Err = w.decode(blinded[0])
+		return blinded[0][:w.batch.Len()*ElementSize]
+	}
+	for {
+		w.bytes = w.bytes[:0]
+		for i := range answers {
+			if answers[i].Err == nil {
+				w.bytes = append(w.bytes, blinded[i]...)
+			}
+		}
+		if w.batch.Decode(w.bytes) == nil {
+			return w.bytes
+		}
+		for i := range answers {
+			if answers[i].Err == nil {
+				answers[i].Err = w.decode(blinded[i])
+			}
+		}
+	}
+}
+
+// prove makes the proofs of answers to batches of w.lengths elements, which are packed and in the workspace's batch.
+func (k *PrivateKey) prove(w *workspace, answers []*Evaluation, r []ristretto.Scalar, packed []byte) {
+	statement := evaluation(k.pk)
+	weights, from := w.scalars(len(packed)/ElementSize), 0
+	for i, n := range w.lengths {
+		statement.compositeWeights(weights[from:from+n], packed[from*ElementSize:], answers[i].Evaluated)
+		from += n
+	}
 	// ComputeCompositesFast, Section 2.2.1: with k known, the composite of the evaluated elements is k times the other.
-	m := weightedSumVarTime(evaluation(k.pk).compositeWeights(blinded, evaluated), elements)
-	return evaluated, k.generateProof(r, m, z.Mul(m, k.k)), nil
+	m := make([]ristretto.Element, len(answers))
+	w.batch.VarTimeSums(m, w.lengths, weights)
+	commitments := w.batch.AppendCommitments(nil, m, &k.k, nil, r)
+	for i := range answers {
+		answers[i].Proof = statement.respond(&r[i], &k.k, commitments[i*commitmentsSize:(i+1)*commitmentsSize])
+	}
 }

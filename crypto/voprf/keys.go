@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 
-	"github.com/cloudflare/circl/group"
+	"github.com/kith-project/kith/crypto/ristretto"
 	"github.com/kith-project/kith/crypto/secret"
 )
 
@@ -12,34 +12,37 @@ import (
 type PrivateKey struct {
 	secret.Value // the canonical encoding of k, 32 bytes little-endian
 
-	k  group.Scalar
+	k  ristretto.Scalar
 	pk *PublicKey
 }
 
 // PublicKey is pk = k*G.
 type PublicKey struct {
-	element group.Element
+	element ristretto.Element
 	encoded [ElementSize]byte
 }
 
 // GenerateKeyPair makes a key pair from 64 bytes of rand, which must be a cryptographic source such as
 // crypto/rand.Reader. It returns the reader's error.
 func GenerateKeyPair(rand io.Reader) (*PrivateKey, error) {
-	k, err := randomScalar(rand)
-	if err != nil {
+	var k ristretto.Scalar
+	defer k.Wipe()
+	if err := randomScalar(&k, rand); err != nil {
 		return nil, err
 	}
-	return newPrivateKey(k), nil
+	return newPrivateKey(&k), nil
 }
 
 // DeriveKeyPair is DeriveKeyPair of RFC 9497, Section 3.2.1: the same seed, 32 bytes, and info, at most 65,535 bytes,
 // always give the same key pair. It returns ErrDeriveKeyPair for lengths outside these, or if no key is found.
 func DeriveKeyPair(seed, info []byte) (*PrivateKey, error) {
-	return deriveKeyPair(seed, info, ristretto255.HashToScalar)
+	h := ristretto.NewHasher(dstDeriveKeyPair)
+	defer h.Wipe()
+	return deriveKeyPair(seed, info, h.Scalar)
 }
 
 // deriveKeyPair takes the hash as an argument so that a test can reach the bound on the counter.
-func deriveKeyPair(seed, info []byte, hashToScalar func(msg, dst []byte) group.Scalar) (*PrivateKey, error) {
+func deriveKeyPair(seed, info []byte, hashToScalar func(s *ristretto.Scalar, message []byte)) (*PrivateKey, error) {
 	if len(seed) != SeedSize || len(info) > 1<<16-1 {
 		return nil, ErrDeriveKeyPair
 	}
@@ -48,10 +51,12 @@ func deriveKeyPair(seed, info []byte, hashToScalar func(msg, dst []byte) group.S
 	input = append(input, info...)
 	input = append(input, 0)
 	defer clear(input)
+	var k ristretto.Scalar
+	defer k.Wipe()
 	for counter := 0; counter <= 255; counter++ {
 		input[len(input)-1] = byte(counter)
-		if k := hashToScalar(input, []byte(dstDeriveKeyPair)); !k.IsZero() {
-			return newPrivateKey(k), nil
+		if hashToScalar(&k, input); !k.IsZero() {
+			return newPrivateKey(&k), nil
 		}
 	}
 	return nil, ErrDeriveKeyPair
@@ -59,18 +64,18 @@ func deriveKeyPair(seed, info []byte, hashToScalar func(msg, dst []byte) group.S
 
 // UnmarshalPrivateKey decodes 32 bytes, the canonical little-endian encoding of a nonzero scalar, or returns ErrScalar.
 func UnmarshalPrivateKey(b []byte) (*PrivateKey, error) {
-	k, err := decodeScalar(b)
-	if err != nil {
+	var k ristretto.Scalar
+	defer k.Wipe()
+	if err := decodeScalar(&k, b); err != nil {
 		return nil, err
 	}
-	return newPrivateKey(k), nil
+	return newPrivateKey(&k), nil
 }
 
-func newPrivateKey(k group.Scalar) *PrivateKey {
-	element := ristretto255.NewElement().MulGen(k)
-	pk := &PublicKey{element: element}
-	appendElement(pk.encoded[:0], element)
-	return &PrivateKey{Value: encodeScalar(k), k: k, pk: pk}
+func newPrivateKey(k *ristretto.Scalar) *PrivateKey {
+	pk := new(PublicKey)
+	pk.encoded = pk.element.MultiplyGenerator(k).Bytes()
+	return &PrivateKey{Value: k.Bytes(), k: *k, pk: pk}
 }
 
 // PublicKey returns the public key that belongs to k.
@@ -78,11 +83,10 @@ func (k *PrivateKey) PublicKey() *PublicKey { return k.pk }
 
 // UnmarshalPublicKey decodes 32 bytes, or returns ErrElement.
 func UnmarshalPublicKey(b []byte) (*PublicKey, error) {
-	element, err := decodeElement(b)
-	if err != nil {
-		return nil, err
+	pk := new(PublicKey)
+	if err := pk.element.Decode(b); err != nil {
+		return nil, ErrElement
 	}
-	pk := &PublicKey{element: element}
 	copy(pk.encoded[:], b)
 	return pk, nil
 }

@@ -4,7 +4,7 @@ import (
 	"crypto/sha512"
 	"encoding/binary"
 
-	"github.com/cloudflare/circl/group"
+	"github.com/kith-project/kith/crypto/ristretto"
 )
 
 // Proof is a DLEQ proof over a whole batch: the scalars c and s, 32 bytes each (RFC 9497, Section 2.2).
@@ -22,11 +22,12 @@ func evaluation(pk *PublicKey) statement {
 	return statement{keys: [][]byte{pk.encoded[:]}, context: contextString}
 }
 
-// compositeWeights returns the scalars d[i] of ComputeComposites, RFC 9497, Section 2.2.1, over two batches of packed
-// elements of one length. It is constant time in the elements.
-func (s statement) compositeWeights(c, d []byte) []group.Scalar {
+// compositeWeights sets weights to the scalars d[i] of ComputeComposites, RFC 9497, Section 2.2.1, over two batches of packed
+// elements, so many of each as there are weights. It is constant time in the elements.
+func (s statement) compositeWeights(weights []ristretto.Scalar, c, d []byte) {
 	seed := s.compositeSeed()
-	weights := make([]group.Scalar, len(c)/ElementSize)
+	h := s.hasher()
+	defer h.Wipe()
 	var t transcript
 	for i := range weights {
 		at := i * ElementSize
@@ -36,9 +37,9 @@ func (s statement) compositeWeights(c, d []byte) []group.Scalar {
 		t.add(c[at : at+ElementSize])
 		t.add(d[at : at+ElementSize])
 		t = append(t, "Composite"...)
-		weights[i] = s.hashToScalar(t)
+		h.Scalar(&weights[i], t)
 	}
-	return weights
+	clear(t)
 }
 
 // compositeSeed is the seed of ComputeComposites: Hash(I2OSP(len(Bm), 2) || Bm || I2OSP(len(seedDST), 2) || seedDST).
@@ -48,14 +49,19 @@ func (s statement) compositeSeed() [sha512.Size]byte {
 	return sha512.Sum512(t)
 }
 
-// challenge is the scalar c of GenerateProof and VerifyProof, RFC 9497, Sections 2.2.1 and 2.2.2.
-func (s statement) challenge(m, z, t2, t3 group.Element) group.Scalar {
+// commitmentsSize is the length of the elements that a challenge is made of, packed: M, Z, t2 and t3.
+const commitmentsSize = 4 * ElementSize
+
+// challenge sets c to the scalar of GenerateProof and VerifyProof, RFC 9497, Sections 2.2.1 and 2.2.2.
+func (s statement) challenge(c *ristretto.Scalar, commitments []byte) {
 	t := s.transcript()
-	for _, e := range []group.Element{m, z, t2, t3} {
-		t.add(appendElement(nil, e))
+	for ; len(commitments) > 0; commitments = commitments[ElementSize:] {
+		t.add(commitments[:ElementSize])
 	}
 	t = append(t, "Challenge"...)
-	return s.hashToScalar(t)
+	h := s.hasher()
+	defer h.Wipe()
+	h.Scalar(c, t)
 }
 
 // transcript returns a transcript that begins with the keys.
@@ -66,34 +72,42 @@ func (s statement) transcript() (t transcript) {
 	return t
 }
 
-func (s statement) hashToScalar(t transcript) group.Scalar {
-	return ristretto255.HashToScalar(t, []byte("HashToScalar-"+s.context))
+// hasher is HashToScalar of the statement's context.
+func (s statement) hasher() *ristretto.Hasher {
+	return ristretto.NewHasher("HashToScalar-" + s.context)
 }
 
-// generateProof is GenerateProof of RFC 9497, Section 2.2.1, over the composites m and z = k*m, with the nonce r.
-func (k *PrivateKey) generateProof(r group.Scalar, m, z group.Element) Proof {
-	t2 := ristretto255.NewElement().MulGen(r)
-	t3 := ristretto255.NewElement().Mul(m, r)
-	return respond(r, evaluation(k.pk).challenge(m, z, t2, t3), k.k)
-}
-
-// respond is the end of GenerateProof: the proof c, s = r - c*k.
-func respond(r, c, k group.Scalar) (proof Proof) {
-	s := ristretto255.NewScalar().Mul(c, k)
-	s.Sub(r, s)
-	cBytes, sBytes := encodeScalar(c), encodeScalar(s)
-	copy(proof[:ScalarSize], cBytes[:])
-	copy(proof[ScalarSize:], sBytes[:])
+// respond is the end of GenerateProof, RFC 9497, Section 2.2.1, with the nonce r: the proof c, s = r - c*k.
+func (s statement) respond(r, k *ristretto.Scalar, commitments []byte) (proof Proof) {
+	var c, answer ristretto.Scalar
+	s.challenge(&c, commitments)
+	answer.Subtract(r, answer.Multiply(&c, k))
+	encodedC, encodedS := c.Bytes(), answer.Bytes()
+	copy(proof[:ScalarSize], encodedC[:])
+	copy(proof[ScalarSize:], encodedS[:])
 	return proof
 }
 
 // scalars decodes a proof, or returns ErrProof. A zero scalar is canonical, though no honest proof has one.
-func (p *Proof) scalars() (c, s group.Scalar, err error) {
-	c, s = ristretto255.NewScalar(), ristretto255.NewScalar()
-	if c.UnmarshalBinary(p[:ScalarSize]) != nil || s.UnmarshalBinary(p[ScalarSize:]) != nil {
-		return nil, nil, ErrProof
+func (p *Proof) scalars() (c, s ristretto.Scalar, err error) {
+	if c.SetCanonicalBytes(p[:ScalarSize]) != nil || s.SetCanonicalBytes(p[ScalarSize:]) != nil {
+		return c, s, ErrProof
 	}
 	return c, s, nil
+}
+
+// verify returns ErrProof unless c is the challenge that these elements make.
+func (s statement) verify(c *ristretto.Scalar, m, z, t2, t3 *ristretto.Element) error {
+	commitments := make([]byte, 0, commitmentsSize)
+	for _, e := range []*ristretto.Element{m, z, t2, t3} {
+		encoded := e.Bytes()
+		commitments = append(commitments, encoded[:]...)
+	}
+	var made ristretto.Scalar
+	if s.challenge(&made, commitments); !made.Equal(c) {
+		return ErrProof
+	}
+	return nil
 }
 
 // VerifyProof is VerifyProof of RFC 9497, Section 2.2.2, for the packed batches that were sent and received. A nil
@@ -105,29 +119,24 @@ func (pk *PublicKey) VerifyProof(blinded, evaluated []byte, proof Proof) error {
 	if len(blinded) != len(evaluated) {
 		return ErrLength
 	}
-	b, err := decodeBatchVarTime(blinded)
-	if err != nil {
+	w := newWorkspace()
+	defer w.release()
+	if err := w.decode(blinded); err != nil {
 		return err
 	}
-	e, err := decodeBatchVarTime(evaluated)
-	if err != nil {
+	statement, weights := evaluation(pk), w.scalars(len(blinded)/ElementSize)
+	statement.compositeWeights(weights, blinded, evaluated)
+	var m, z, t2, t3 ristretto.Element
+	w.batch.VarTimeSum(&m, weights)
+	if err := w.decode(evaluated); err != nil {
 		return err
 	}
+	w.batch.VarTimeSum(&z, weights)
 	c, s, err := proof.scalars()
 	if err != nil {
 		return err
 	}
-	statement := evaluation(pk)
-	weights := statement.compositeWeights(blinded, evaluated)
-	m, z := weightedSumVarTime(weights, b), weightedSumVarTime(weights, e)
-
-	term := ristretto255.NewElement()
-	t2 := ristretto255.NewElement().MulGen(s) // t2 = s*G + c*pk
-	t2.Add(t2, term.Mul(pk.element, c))
-	t3 := ristretto255.NewElement().Mul(m, s) // t3 = s*M + c*Z
-	t3.Add(t3, term.Mul(z, c))
-	if !statement.challenge(m, z, t2, t3).IsEqual(c) {
-		return ErrProof
-	}
-	return nil
+	t2.VarTimeSumGenerator(&c, &pk.element, &s) // t2 = s*G + c*pk
+	t3.VarTimeSum(&s, &m, &c, &z)               // t3 = s*M + c*Z
+	return statement.verify(&c, &m, &z, &t2, &t3)
 }

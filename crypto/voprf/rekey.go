@@ -2,8 +2,9 @@ package voprf
 
 import (
 	"io"
+	"slices"
 
-	"github.com/cloudflare/circl/group"
+	"github.com/kith-project/kith/crypto/ristretto"
 	"github.com/kith-project/kith/crypto/secret"
 )
 
@@ -20,29 +21,30 @@ const rekeyContext = "Kith-Rekey-v1"
 type Factor struct {
 	secret.Value // the canonical encoding of k'/k
 
-	delta    group.Scalar
+	delta    ristretto.Scalar
 	from, to *PublicKey
 }
 
 // NewFactor returns the factor that moves elements of the key from to the key to.
 func NewFactor(from, to *PrivateKey) *Factor {
-	delta := ristretto255.NewScalar().Inv(from.k)
-	delta.Mul(delta, to.k)
-	return &Factor{Value: encodeScalar(delta), delta: delta, from: from.pk, to: to.pk}
+	f := &Factor{from: from.pk, to: to.pk}
+	f.delta.Multiply(f.delta.Invert(&from.k), &to.k)
+	f.Value = f.delta.Bytes()
+	return f
 }
 
 // Rekey returns N'[i] = (k'/k) * N[i]: what Evaluate of the new key gives for the input that N[i] is of, whoever knows it.
 // n may be empty and of any length, and is left as it was. It returns ErrElement if any element is not in canonical
 // encoding or is the identity, and then no elements.
 func (f *Factor) Rekey(n []UnblindedElement) ([]UnblindedElement, error) {
-	elements, err := decodeUnblinded(n)
-	if err != nil {
+	w := newWorkspace()
+	defer w.wipe()
+	if err := w.decodeUnblinded(n); err != nil {
 		return nil, err
 	}
 	moved := make([]UnblindedElement, len(n))
-	for i, e := range elements {
-		appendElement(moved[i].Value[:0], e.Mul(e, f.delta))
-	}
+	w.bytes = w.batch.AppendMultiply(w.bytes[:0], &f.delta)
+	split(moved, w.bytes)
 	return moved, nil
 }
 
@@ -55,29 +57,32 @@ func (f *Factor) Rekey(n []UnblindedElement) ([]UnblindedElement, error) {
 // invalid element of n, or the reader's error. Of a moved that Rekey did not return for n it makes a proof that does not
 // verify.
 func (f *Factor) Prove(rand io.Reader, n, moved []UnblindedElement) (Proof, error) {
-	r, err := randomScalar(rand)
-	if err != nil {
+	var r ristretto.Scalar
+	defer r.Wipe()
+	if err := randomScalar(&r, rand); err != nil {
 		return Proof{}, err
 	}
-	return f.prove(r, n, moved)
+	return f.prove(&r, n, moved)
 }
 
 // prove takes the nonce as an argument, for the vectors. r must not be used twice.
-func (f *Factor) prove(r group.Scalar, n, moved []UnblindedElement) (Proof, error) {
+func (f *Factor) prove(r *ristretto.Scalar, n, moved []UnblindedElement) (Proof, error) {
 	if err := checkMove(n, moved); err != nil {
 		return Proof{}, err
 	}
-	elements, err := decodeUnblinded(n)
-	if err != nil {
+	w := newWorkspace()
+	defer w.wipe()
+	if err := w.decodeUnblinded(n); err != nil {
 		return Proof{}, err
 	}
 	statement := move(f.from, f.to)
+	weights := w.scalars(len(n))
+	statement.moveWeights(weights, n, moved)
 	// ComputeCompositesFast, Section 2.2.1: with the factor known, the composite of moved is the factor times the other.
-	m := weightedSum(statement.moveWeights(n, moved), elements)
-	z := ristretto255.NewElement().Mul(m, f.delta)
-	t2 := ristretto255.NewElement().Mul(f.from.element, r)
-	t3 := ristretto255.NewElement().Mul(m, r)
-	return respond(r, statement.challenge(m, z, t2, t3), f.delta), nil
+	m := make([]ristretto.Element, 1)
+	w.batch.Sum(&m[0], weights)
+	commitments := w.batch.AppendCommitments(nil, m, &f.delta, &f.from.element, []ristretto.Scalar{*r})
+	return statement.respond(r, &f.delta, commitments), nil
 }
 
 // VerifyRekey is VerifyProof of RFC 9497, Section 2.2.2, for a proof by Prove. A nil error means that moved[i] is n[i]
@@ -90,31 +95,26 @@ func VerifyRekey(from, to *PublicKey, n, moved []UnblindedElement, p Proof) erro
 	if err := checkMove(n, moved); err != nil {
 		return err
 	}
-	before, err := decodeUnblinded(n)
-	if err != nil {
+	w := newWorkspace()
+	defer w.wipe()
+	if err := w.decodeUnblinded(n); err != nil {
 		return err
 	}
-	after, err := decodeUnblinded(moved)
-	if err != nil {
+	statement, weights := move(from, to), w.scalars(len(n))
+	statement.moveWeights(weights, n, moved)
+	var m, z, t2, t3 ristretto.Element
+	w.batch.Sum(&m, weights)
+	if err := w.decodeUnblinded(moved); err != nil {
 		return err
 	}
+	w.batch.Sum(&z, weights)
 	c, s, err := p.scalars()
 	if err != nil {
 		return err
 	}
-	statement := move(from, to)
-	weights := statement.moveWeights(n, moved)
-	m, z := weightedSum(weights, before), weightedSum(weights, after)
-
-	term := ristretto255.NewElement()
-	t2 := ristretto255.NewElement().Mul(from.element, s) // t2 = s*A + c*B
-	t2.Add(t2, term.Mul(to.element, c))
-	t3 := ristretto255.NewElement().Mul(m, s) // t3 = s*M + c*Z
-	t3.Add(t3, term.Mul(z, c))
-	if !statement.challenge(m, z, t2, t3).IsEqual(c) {
-		return ErrProof
-	}
-	return nil
+	t2.Sum(&s, &from.element, &c, &to.element) // t2 = s*A + c*B
+	t3.Sum(&s, &m, &c, &z)                     // t3 = s*M + c*Z
+	return statement.verify(&c, &m, &z, &t2, &t3)
 }
 
 // move is the statement that elements were moved from one key to the other.
@@ -123,16 +123,16 @@ func move(from, to *PublicKey) statement {
 }
 
 // moveWeights is compositeWeights for unblinded elements.
-func (s statement) moveWeights(n, moved []UnblindedElement) []group.Scalar {
-	c, d := pack(n), pack(moved)
+func (s statement) moveWeights(weights []ristretto.Scalar, n, moved []UnblindedElement) {
+	c, d := pack(nil, n), pack(nil, moved)
 	defer clear(c)
 	defer clear(d)
-	return s.compositeWeights(c, d)
+	s.compositeWeights(weights, c, d)
 }
 
-// pack returns the elements back to back.
-func pack(n []UnblindedElement) []byte {
-	packed := make([]byte, 0, len(n)*ElementSize)
+// pack appends the elements back to back.
+func pack(packed []byte, n []UnblindedElement) []byte {
+	packed = slices.Grow(packed, len(n)*ElementSize)
 	for i := range n {
 		packed = append(packed, n[i].Value[:]...)
 	}

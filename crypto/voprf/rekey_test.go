@@ -11,6 +11,8 @@ import (
 	"os"
 	"slices"
 	"testing"
+
+	"github.com/kith-project/kith/crypto/ristretto"
 )
 
 // update rewrites Kith's own vectors; they change only with the protocol.
@@ -272,7 +274,7 @@ func TestProofsOfEvaluationAreNotOfMoves(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, key, n, _ := testMove(t, 2)
-	packed := pack(n)
+	packed := pack(nil, n)
 	evaluated, evaluation, err := key.BlindEvaluate(rand.Reader, packed)
 	if err != nil {
 		t.Fatal(err)
@@ -282,7 +284,7 @@ func TestProofsOfEvaluationAreNotOfMoves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(pack(moved), evaluated) {
+	if !bytes.Equal(pack(nil, moved), evaluated) {
 		t.Fatal("the move is not the evaluation, so this test shows nothing")
 	}
 	if err := VerifyRekey(one.PublicKey(), key.PublicKey(), n, moved, evaluation); err != ErrProof {
@@ -348,11 +350,11 @@ func makeRekeyVectors(t *testing.T) rekeyVectors {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nonce, err := randomScalar(zeroReader{})
-	if err != nil {
+	var nonce ristretto.Scalar
+	if err := randomScalar(&nonce, zeroReader{}); err != nil {
 		t.Fatal(err)
 	}
-	proof, err := factor.prove(nonce, n, moved)
+	proof, err := factor.prove(&nonce, n, moved)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,7 +365,7 @@ func makeRekeyVectors(t *testing.T) rekeyVectors {
 		v.Elements = append(v.Elements, hex.EncodeToString(n[i].Bytes()))
 		v.Moved = append(v.Moved, hex.EncodeToString(moved[i].Bytes()))
 	}
-	encoded := encodeScalar(nonce)
+	encoded := nonce.Bytes()
 	v.Nonce, v.Proof = hex.EncodeToString(encoded[:]), hex.EncodeToString(proof[:])
 	return v
 }

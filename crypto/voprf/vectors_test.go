@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/cloudflare/circl/oprf"
+
+	"github.com/kith-project/kith/crypto/ristretto"
 )
 
 type rfcSuite struct {
@@ -95,14 +97,15 @@ func TestVectorsRFC9497(t *testing.T) {
 				t.Errorf("Blind: got %x, want %x", blinded, want)
 			}
 
-			nonce, err := decodeScalar(hexList(t, v.Proof.R)[0])
-			if err != nil {
+			nonces, answers := make([]ristretto.Scalar, 1), make([]Evaluation, 1)
+			if err := decodeScalar(&nonces[0], hexList(t, v.Proof.R)[0]); err != nil {
 				t.Fatal(err)
 			}
-			evaluated, proof, err := key.blindEvaluate(nonce, blinded)
-			if err != nil {
-				t.Fatal(err)
+			key.blindEvaluate(answers, nonces, [][]byte{blinded})
+			if answers[0].Err != nil {
+				t.Fatal(answers[0].Err)
 			}
+			evaluated, proof := answers[0].Evaluated, answers[0].Proof
 			if want := bytes.Join(hexList(t, v.EvaluationElement), nil); !bytes.Equal(evaluated, want) {
 				t.Errorf("BlindEvaluate: got %x, want %x", evaluated, want)
 			}
@@ -155,18 +158,13 @@ func TestCirclIsTheOtherSide(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var blinded []byte
-		for _, e := range request.Elements {
-			blinded = appendElement(blinded, e)
-		}
+		blinded := packCircl(t, request.Elements)
 		evaluated, proof, err := key.BlindEvaluate(zeroReader{}, blinded)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var answer oprf.Evaluation
-		if answer.Elements, err = decodeBatchVarTime(evaluated); err != nil {
-			t.Fatal(err)
-		}
+		answer.Elements = circlElements(t, evaluated)
 		answer.Proof = circlProof(t, proof)
 		outputs, err := client.Finalize(state, &answer)
 		if err != nil {
@@ -190,18 +188,11 @@ func TestCirclIsTheOtherSide(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		elements, err := decodeBatchVarTime(blinded)
+		answer, err := server.Evaluate(&oprf.EvaluationRequest{Elements: circlElements(t, blinded)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer, err := server.Evaluate(&oprf.EvaluationRequest{Elements: elements})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var evaluated []byte
-		for _, e := range answer.Elements {
-			evaluated = appendElement(evaluated, e)
-		}
+		evaluated := packCircl(t, answer.Elements)
 		encoded, err := answer.Proof.MarshalBinary()
 		if err != nil {
 			t.Fatal(err)

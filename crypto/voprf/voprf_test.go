@@ -6,11 +6,15 @@ import (
 	"crypto/sha512"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cloudflare/circl/group"
 	"github.com/cloudflare/circl/zk/dleq"
+
+	"github.com/kith-project/kith/crypto/ristretto"
 )
 
 // zeroReader makes tests repeatable.
@@ -44,6 +48,32 @@ func circlProof(t *testing.T, proof Proof) *dleq.Proof {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// circlElements decodes packed elements.
+func circlElements(t testing.TB, packed []byte) []group.Element {
+	t.Helper()
+	elements := make([]group.Element, len(packed)/ElementSize)
+	for i := range elements {
+		elements[i] = group.Ristretto255.NewElement()
+		if err := elements[i].UnmarshalBinary(packed[i*ElementSize : (i+1)*ElementSize]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return elements
+}
+
+// packCircl encodes elements.
+func packCircl(t testing.TB, elements []group.Element) (packed []byte) {
+	t.Helper()
+	for _, e := range elements {
+		b, err := e.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		packed = append(packed, b...)
+	}
+	return packed
 }
 
 func testBatch(t testing.TB, n int) (key *PrivateKey, blinds []BlindScalar, blinded []byte) {
@@ -207,12 +237,11 @@ func TestDeriveKeyPairBounds(t *testing.T) {
 		t.Errorf("info of 65535 bytes: got %v, want a key", err)
 	}
 	calls := 0
-	alwaysZero := func(msg, _ []byte) group.Scalar {
+	alwaysZero := func(_ *ristretto.Scalar, msg []byte) {
 		if msg[len(msg)-1] != byte(calls) {
 			t.Errorf("attempt %d hashed the counter %d", calls, msg[len(msg)-1])
 		}
 		calls++
-		return group.Ristretto255.NewScalar()
 	}
 	if _, err := deriveKeyPair(make([]byte, SeedSize), nil, alwaysZero); err != ErrDeriveKeyPair || calls != 256 {
 		t.Errorf("only zeros: got %v after %d attempts, want ErrDeriveKeyPair after 256", err, calls)
@@ -250,4 +279,94 @@ func TestKeysPrintNothing(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestBlindEvaluateEach answers batches together, of which some are refused, and compares with one batch at a time.
+func TestBlindEvaluateEach(t *testing.T) {
+	key, _, all := testBatch(t, 200)
+	identity := make([]byte, ElementSize)
+	at := 0
+	next := func(n int) []byte {
+		at += n
+		return all[(at-n)*ElementSize : at*ElementSize]
+	}
+	good := [][]byte{next(1), next(1), next(3), next(17), next(1), next(130), next(1), next(8), next(8)}
+	for name, test := range map[string]struct {
+		batches [][]byte
+		want    []error
+	}{
+		"none":           {},
+		"all good":       {good, make([]error, len(good))},
+		"one refused":    {[][]byte{identity}, []error{ErrElement}},
+		"all refused":    {[][]byte{identity, nil, identity[1:]}, []error{ErrElement, ErrBatch, ErrLength}},
+		"some refused":   {[][]byte{good[0], append(identity, good[1]...), good[2], nil, good[3][1:], good[4]}, []error{nil, ErrElement, nil, ErrBatch, ErrLength, nil}},
+		"the last alone": {[][]byte{identity, good[5]}, []error{ErrElement, nil}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answers := key.BlindEvaluateEach(rand.Reader, test.batches)
+			if len(answers) != len(test.batches) {
+				t.Fatalf("%d answers to %d batches", len(answers), len(test.batches))
+			}
+			for i := range answers {
+				answers[i].Evaluated = append(answers[i].Evaluated, bytes.Repeat([]byte{0xee}, ProofSize)...) // must not reach the next
+			}
+			for i, batch := range test.batches {
+				got := answers[i]
+				if got.Err != test.want[i] {
+					t.Errorf("batch %d: got error %v, want %v", i, got.Err, test.want[i])
+				}
+				evaluated, _, err := key.BlindEvaluate(rand.Reader, batch)
+				if err != test.want[i] {
+					t.Errorf("batch %d alone: got error %v, want %v", i, err, test.want[i])
+				}
+				if got.Evaluated = got.Evaluated[:len(got.Evaluated)-ProofSize]; !bytes.Equal(got.Evaluated, evaluated) {
+					t.Errorf("batch %d: other elements than alone", i)
+				}
+				if err != nil {
+					continue
+				}
+				if err := key.PublicKey().VerifyProof(batch, got.Evaluated, got.Proof); err != nil {
+					t.Errorf("batch %d: %v", i, err)
+				}
+			}
+		})
+	}
+	for _, answer := range key.BlindEvaluateEach(brokenReader{}, good[:2]) {
+		if !errors.Is(answer.Err, errBroken) || answer.Evaluated != nil {
+			t.Errorf("broken randomness: got %v, want the reader's error", answer.Err)
+		}
+	}
+}
+
+// TestConcurrentBatches evaluates, proves and unblinds in many goroutines, which share work spaces one after the other.
+func TestConcurrentBatches(t *testing.T) {
+	key, blinds, blinded := testBatch(t, 20)
+	want, _, err := key.BlindEvaluate(rand.Reader, blinded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unblinded, err := Unblind(blinds, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	for i := range 8 {
+		wait.Go(func() {
+			for n := range 5 {
+				n = (i+n)%20 + 1
+				evaluated, proof, err := key.BlindEvaluate(rand.Reader, blinded[:n*ElementSize])
+				if err != nil || !bytes.Equal(evaluated, want[:n*ElementSize]) {
+					t.Errorf("BlindEvaluate of %d: other elements, or %v", n, err)
+				}
+				if err := key.PublicKey().VerifyProof(blinded[:n*ElementSize], evaluated, proof); err != nil {
+					t.Errorf("VerifyProof of %d: %v", n, err)
+				}
+				got, err := Unblind(blinds[:n], evaluated)
+				if err != nil || !slices.Equal(got, unblinded[:n]) {
+					t.Errorf("Unblind of %d: other elements, or %v", n, err)
+				}
+			}
+		})
+	}
+	wait.Wait()
 }

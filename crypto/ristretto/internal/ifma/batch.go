@@ -43,6 +43,7 @@ func MulEncode(dst []byte, k *Scalars, v []Vector, w *Work) {
 	for i := range n {
 		w.points[i].Mul(k, &v[i], w)
 	}
+	w.scratch = scratch{} // which holds what the last digit chose
 	DoubleEncode(dst, w.points[:n], w)
 }
 
@@ -52,6 +53,7 @@ func MulEncodeEach(dst []byte, k []Scalars, v []Vector, w *Work) {
 	for i := range n {
 		w.points[i].Mul(&k[i], &v[i], w)
 	}
+	w.scratch = scratch{} // which holds what the last digit chose
 	DoubleEncode(dst, w.points[:n], w)
 }
 

@@ -165,15 +165,16 @@ func TestMulEncodeEachHasItsOwnScalars(t *testing.T) {
 func TestNothingIsAllocated(t *testing.T) {
 	needIFMA(t)
 	src, k := randomElements(Lanes+1), randomScalar()
-	dst, keys := make([]byte, len(src)), [][32]byte{k, k, k}
+	dst, keys := make([]byte, len(src)), make([]Scalars, 1)
 	var s Scalars
-	w, sum, v := new(Work), new(Sum), new(Vector)
+	w, sum, p, v := new(Work), new(Sum), new(Vector), make([]Vector, 1)
 	allocated := testing.AllocsPerRun(10, func() {
 		s.SetAllHalf(&k)
 		DecodeMulEncode(dst, src, &s, w)
-		v.Derive(src[:UniformSize], w)
-		sum.MultiplyVarTime(v, keys, []Vector{*v})
-		v.Encode(dst[:ElementSize], w)
+		v[0].Derive(src[:UniformSize], w)
+		keys[0].SetLane(0, &k)
+		sum.Multiply(p, keys, v, Lanes)
+		p.Encode(dst[:ElementSize], w)
 		s.Wipe()
 		w.Wipe()
 		sum.Wipe()
@@ -255,12 +256,10 @@ func BenchmarkParts(b *testing.B) {
 	for i := range v {
 		v[i].Decode(src[Lanes*ElementSize*i:Lanes*ElementSize*(i+1)], &w)
 	}
-	var full, short [][32]byte
-	for range MaxElements {
+	var each [MaxVectors]Scalars
+	for i := range MaxElements {
 		k := randomScalar()
-		full = append(full, k)
-		clear(k[16:])
-		short = append(short, k)
+		each[i/Lanes].SetLane(i%Lanes, &k)
 	}
 	dst := make([]byte, len(src))
 	element, s0 := decode(src[:ElementSize]), scalar(&k)
@@ -274,8 +273,7 @@ func BenchmarkParts(b *testing.B) {
 		{"Encode", Lanes, func() { v[0].Encode(dst[:Lanes*ElementSize], &w) }},
 		{"DoubleEncode", MaxElements, func() { DoubleEncode(dst, v[:], &w) }},
 		{"Derive", Lanes, func() { p.Derive(uniform, &w) }},
-		{"MultiplyVarTime", MaxElements, func() { sum.MultiplyVarTime(&p, full, v[:]) }},
-		{"MultiplyVarTime 128 bits", MaxElements, func() { sum.MultiplyVarTime(&p, short, v[:]) }},
+		{"Sum.Multiply", MaxElements, func() { sum.Multiply(&p, each[:], v[:], Lanes) }},
 		{"circl decode", 1, func() { decode(src[:ElementSize]) }},
 		{"circl Mul", 1, func() { ristretto255.NewElement().Mul(element, s0) }},
 		{"circl encode", 1, func() { encode(element) }},

@@ -91,25 +91,6 @@ func reversed(k [32]byte) []byte {
 	return k[:]
 }
 
-// TestTopDigitIsNeverPassed takes the largest scalar of each length, whose carry goes furthest.
-func TestTopDigitIsNeverPassed(t *testing.T) {
-	for length := range 253 {
-		v := new(big.Int).Lsh(big.NewInt(1), uint(length))
-		k := scalarBytes(v.Sub(v, big.NewInt(1)))
-		top := topDigitVarTime([][32]byte{{}, k, {}})
-		var s Scalars
-		s.SetLane(0, &k)
-		for i := top + 1; i < digits; i++ {
-			if s[i][0] != 0 {
-				t.Errorf("%d bits: digit %d is %d, top is %d", length, i, s[i][0], top)
-			}
-		}
-		if most := (length + 1) / 4; top > most {
-			t.Errorf("%d bits: top is %d, more than %d", length, top, most)
-		}
-	}
-}
-
 func TestSecretsDoNotPrint(t *testing.T) {
 	k := randomScalar()
 	var s Scalars

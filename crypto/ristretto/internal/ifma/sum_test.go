@@ -5,35 +5,45 @@ package ifma
 import (
 	"bytes"
 	"testing"
+
+	"github.com/cloudflare/circl/group"
 )
 
+// TestSumEqualsCircl adds up in every width of groups of lanes, on both sides of what is computed at once.
 func TestSumEqualsCircl(t *testing.T) {
 	needIFMA(t)
 	sum := new(Sum)
 	var w Work
-	v := make([]Vector, MaxVectors+2)
-	for _, n := range []int{0, 1, 2, 7, 8, 9, 16, 17, MaxElements, MaxElements + 1, MaxElements + Lanes + 1} {
-		for _, size := range []int{1, 16, 32} {
-			src := randomElements(n)
-			keys := make([][32]byte, n)
-			want := ristretto255.Identity()
-			for i := range keys {
-				k := randomScalar()
-				copy(keys[i][:size], k[:size])
-				element := decode(src[ElementSize*i : ElementSize*(i+1)])
-				want.Add(want, element.Mul(element, scalar(&keys[i])))
+	var p Vector
+	for _, rows := range []int{0, 1, 2, MaxVectors, MaxVectors + 1} {
+		v, k := make([]Vector, rows), make([]Scalars, rows)
+		products := make([]group.Element, rows*Lanes)
+		for i := range v {
+			src := randomElements(Lanes)
+			v[i].Decode(src, &w)
+			for j := range Lanes {
+				key := randomScalar()
+				k[i].SetLane(j, &key)
+				element := decode(src[ElementSize*j : ElementSize*(j+1)])
+				products[i*Lanes+j] = element.Mul(element, scalar(&key))
 			}
-			for i := 0; i < len(src); i += Lanes * ElementSize {
-				v[i/(Lanes*ElementSize)].Decode(src[i:min(len(src), i+Lanes*ElementSize)], &w)
-			}
-			got, wantLanes := make([]byte, Lanes*ElementSize), bytes.Repeat(encode(want), Lanes)
-			var p Vector
-			for name, multiply := range map[string]func(*Vector, [][32]byte, []Vector){"Multiply": sum.Multiply, "MultiplyVarTime": sum.MultiplyVarTime} {
-				multiply(&p, keys, v)
-				p.Encode(got, &w)
-				if !bytes.Equal(got, wantLanes) {
-					t.Errorf("%s of %d by %d bytes: got %x, want %x", name, n, size, got, wantLanes)
+		}
+		for _, lanes := range []int{1, 2, 4, 8} {
+			var want []byte
+			for first := 0; first < Lanes; first += lanes {
+				total := ristretto255.Identity()
+				for i := range v {
+					for j := range lanes {
+						total.Add(total, products[i*Lanes+first+j])
+					}
 				}
+				want = append(want, bytes.Repeat(encode(total), lanes)...)
+			}
+			got := make([]byte, Lanes*ElementSize)
+			sum.Multiply(&p, k, v, lanes)
+			p.Encode(got, &w)
+			if !bytes.Equal(got, want) {
+				t.Errorf("%d vectors, groups of %d lanes: got %x, want %x", rows, lanes, got, want)
 			}
 		}
 	}
@@ -42,15 +52,9 @@ func TestSumEqualsCircl(t *testing.T) {
 // TestSumOfEdges adds up multiples by edge scalars that cancel out but for one element.
 func TestSumOfEdges(t *testing.T) {
 	needIFMA(t)
-	sum := new(Sum)
-	var w Work
 	src := randomElements(1)
-	v := make([]Vector, MaxVectors)
-	for i := range v {
-		v[i].Decode(bytes.Repeat(src, Lanes), &w)
-	}
-	keys := [][32]byte{scalarBytes(l25519)} // 0
-	keys[0][0] = 1
+	one := [32]byte{1}
+	keys := [][32]byte{one}
 	for _, k := range edgeScalars() {
 		var minus [32]byte
 		b, err := scalar(&k).Neg(scalar(&k)).MarshalBinary()
@@ -60,8 +64,17 @@ func TestSumOfEdges(t *testing.T) {
 		copy(minus[:], b)
 		keys = append(keys, k, minus)
 	}
+	rows := (len(keys) + Lanes - 1) / Lanes
+	v, k := make([]Vector, rows), make([]Scalars, rows)
+	var w Work
+	for i := range v {
+		v[i].Decode(bytes.Repeat(src, Lanes), &w)
+	}
+	for i := range keys {
+		k[i/Lanes].SetLane(i%Lanes, &keys[i])
+	}
 	var p Vector
-	sum.MultiplyVarTime(&p, keys, v)
+	new(Sum).Multiply(&p, k, v, Lanes)
 	got := make([]byte, ElementSize)
 	p.Encode(got, &w)
 	if !bytes.Equal(got, src) {
