@@ -30,6 +30,11 @@ type Admission interface {
 	Admit(ctx context.Context, account string, elements int) (release func(), err error)
 }
 
+// Evaluator is what the server needs of package evaluator.
+type Evaluator interface {
+	BlindEvaluate(ctx context.Context, key *voprf.PrivateKey, blinded []byte) (evaluated []byte, proof voprf.Proof, err error)
+}
+
 // Ledger is what the server needs of package quota to charge evaluations, and to tell an account how it stands.
 type Ledger interface {
 	Debit(ctx context.Context, r quota.Request) (quota.Charge, error)
@@ -106,7 +111,7 @@ func (s *Server) blindEvaluate(ctx context.Context, epoch *keyring.Epoch, blinde
 			s.refund(ctx, charge)
 		}
 	}()
-	evaluated, proof, err = epoch.Key.BlindEvaluate(s.Rand, blinded)
+	evaluated, proof, err = s.Evaluator.BlindEvaluate(ctx, epoch.Key, blinded)
 	charged = err == nil || errors.Is(err, voprf.ErrElement) || errors.Is(err, voprf.ErrLength) || errors.Is(err, voprf.ErrBatch)
 	return evaluated, proof, err
 }

@@ -18,6 +18,7 @@ type limitMetrics struct {
 	waits    prometheus.Histogram
 	overload prometheus.Counter
 	young    prometheus.Gauge
+	together prometheus.Histogram
 }
 
 // newLimitMetrics enters the metrics in a registry.
@@ -40,8 +41,12 @@ func newLimitMetrics(registry *prometheus.Registry) limitMetrics {
 		young: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "kith_quota_young_remaining", Help: "Units of the budget of young accounts that no server has taken; 0 if there is no budget.",
 		}),
+		together: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "kith_evaluations_together", Help: "How many evaluations were computed together, since small ones share lanes.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 7),
+		}),
 	}
-	registry.MustRegister(m.quota, m.refunds, m.waits, m.overload, m.young)
+	registry.MustRegister(m.quota, m.refunds, m.waits, m.overload, m.young, m.together)
 	return m
 }
 
@@ -50,6 +55,9 @@ func (m *Metrics) Waited(d time.Duration) { m.limited.waits.Observe(d.Seconds())
 
 // Overloaded counts an evaluation that was refused, for admission.Config.Refused.
 func (m *Metrics) Overloaded() { m.limited.overload.Inc() }
+
+// computed counts evaluations that were computed together.
+func (m *Metrics) computed(requests, _ int) { m.limited.together.Observe(float64(requests)) }
 
 // YoungRemaining tells how much of the budget of young accounts is left.
 func (m *Metrics) YoungRemaining(units int) { m.limited.young.Set(float64(units)) }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
@@ -14,6 +15,7 @@ import (
 	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/server/bucket"
 	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/evaluator"
 	"github.com/kith-project/kith/server/keyring"
 	"github.com/kith-project/kith/server/registry"
 	"github.com/kith-project/kith/server/snapshot"
@@ -85,6 +87,7 @@ type Config struct {
 	Metrics   *Metrics
 
 	Admission Admission // default: every evaluation begins at once
+	Evaluator Evaluator // default: one for all cores, with nonces of Rand
 	Quotas    Quotas    // default: the admin listener has no routes for the limits of accounts
 
 	Usage    Usage        // default: evaluations are not counted by key
@@ -122,6 +125,9 @@ func New(config Config) *Server {
 	}
 	if config.Admission == nil {
 		config.Admission = unlimited{}
+	}
+	if config.Evaluator == nil {
+		config.Evaluator = evaluator.New(runtime.GOMAXPROCS(0), config.Rand, config.Metrics.computed)
 	}
 	s := &Server{Config: config, echo: newEcho(config.Logger, config.Metrics)}
 	if config.BehindProxy {

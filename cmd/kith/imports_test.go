@@ -31,6 +31,7 @@ var imports = map[string][]string{
 	"server/apitest":                 {}, // imported by tests alone, like redistest
 	"server/token":                   {},
 	"server/admission":               {},
+	"server/evaluator":               {"crypto/voprf"},
 	"server/quota":                   {"crypto/secret"},
 	"server/usage":                   {},
 	"server/directory":               {"crypto"},
@@ -40,10 +41,10 @@ var imports = map[string][]string{
 	"server/snapshot":                {"crypto", "crypto/filter", "server/directory"},
 	"server/rotation":                {"crypto", "crypto/keylog", "crypto/voprf", "server/directory", "server/keyring"},
 	"server/lookup":                  {"crypto", "server/bucket", "server/directory", "server/keyring", "server/snapshot"},
-	"server": {"crypto", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize", "server/admission", "server/bucket", "server/directory", "server/keyring",
+	"server": {"crypto", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize", "server/admission", "server/bucket", "server/directory", "server/evaluator", "server/keyring",
 		"server/lookup", "server/quota", "server/registry", "server/snapshot", "server/token"},
 	"cmd/kith": {"bench", "client", "crypto", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize", "server", "server/admission", "server/bucket",
-		"server/directory", "server/ephemeral", "server/keyring", "server/lookup", "server/quota", "server/registry",
+		"server/directory", "server/ephemeral", "server/evaluator", "server/keyring", "server/lookup", "server/quota", "server/registry",
 		"server/rotation", "server/snapshot", "server/token", "server/usage"},
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kith-project/kith/server"
 	"github.com/kith-project/kith/server/admission"
+	"github.com/kith-project/kith/server/evaluator"
 	"github.com/kith-project/kith/server/quota"
 )
 
@@ -75,14 +76,20 @@ func (f *limitsFlags) batch() server.Limits {
 	return server.Limits{MaxElements: most}
 }
 
-// workersPerCore is how many evaluations are under way for each core: one that computes, and one that waits for the store.
+// workersPerCore is how many evaluations of full size are under way for each core: one that computes, and one that waits for the
+// store.
 const workersPerCore = 2
 
 // queue returns what admits evaluations.
 func (f *limitsFlags) queue(metrics *server.Metrics) (*admission.Queue, error) {
+	rate, err := evaluator.MeasureRate()
+	if err != nil {
+		return nil, err
+	}
+	cores := runtime.GOMAXPROCS(0)
 	q, err := admission.New(admission.Config{
-		Workers: workersPerCore * runtime.GOMAXPROCS(0), QueueElements: f.QueueElements, MaxWait: f.MaxWait,
-		Rate: float64(admission.DefaultRate * runtime.GOMAXPROCS(0)), Waited: metrics.Waited, Refused: metrics.Overloaded,
+		Workers: workersPerCore * cores, Whole: evaluator.Small, QueueElements: f.QueueElements, MaxWait: f.MaxWait,
+		Rate: rate * float64(cores), Waited: metrics.Waited, Refused: metrics.Overloaded,
 	})
 	if err != nil {
 		return nil, err

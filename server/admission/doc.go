@@ -1,7 +1,7 @@
 // Package admission decides which evaluations a server begins, and in which order, when more are asked for than it can do.
 //
 // A request is measured in elements, since these are what takes time. So many requests are under way at once as there are
-// workers. The others wait in a queue that is bounded by time: a request is refused at once, with an OverloadedError that says
+// workers, and more small ones, which are computed together (Config.Whole). The others wait in a queue that is bounded by time: a request is refused at once, with an OverloadedError that says
 // when to come again, if the elements ahead of it would take longer than Config.MaxWait at the rate that is measured.
 // Whoever is refused has cost next to nothing, and whoever is admitted is served before it gives up, so that an overloaded
 // server goes on doing what it can do. A request whose caller has gone leaves the queue and is never begun.

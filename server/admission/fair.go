@@ -63,9 +63,10 @@ func (f *fairQueue) push(name string, w *waiter) {
 	f.requests++
 }
 
-// pop takes the request out whose turn it is, or returns nil if there is none. An account's turn lasts as long as what it may be
-// served reaches for its next request; the rest is kept for its next turn while it has requests.
-func (f *fairQueue) pop() *waiter {
+// first returns the request whose turn it is, or nil if there is none. It stays the one until it is taken or
+// removed. An account's turn lasts as long as what it may be served reaches for its next request; the rest
+// is kept for its next turn while it has requests.
+func (f *fairQueue) first() *waiter {
 	for f.requests > 0 {
 		a := f.ring.Front().Value.(*account)
 		if !a.turn {
@@ -74,14 +75,18 @@ func (f *fairQueue) pop() *waiter {
 		}
 		w := a.requests.Front().Value.(*waiter)
 		if w.elements <= a.deficit {
-			a.deficit -= w.elements
-			f.remove(w)
 			return w
 		}
 		a.turn = false
 		f.ring.MoveToBack(a.place)
 	}
 	return nil
+}
+
+// take takes out the request that first has returned.
+func (f *fairQueue) take(w *waiter) {
+	w.of.deficit -= w.elements
+	f.remove(w)
 }
 
 // remove takes a request out, and its account if that was the last. It tells whether the request was in the queue.

@@ -8,6 +8,18 @@ import (
 	"pgregory.net/rapid"
 )
 
+// pop takes the request out whose turn it is, or returns nil if there is none.
+func (f *fairQueue) pop() *waiter {
+	w := f.first()
+	if w != nil {
+		if again := f.first(); again != w {
+			panic("another request is the first now")
+		}
+		f.take(w)
+	}
+	return w
+}
+
 // TestFairQueueModel compares the queue with one list of requests an account: each request comes out once, behind those of its
 // account, and all counts are right.
 func TestFairQueueModel(t *testing.T) {

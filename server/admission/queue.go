@@ -11,9 +11,12 @@ import (
 const (
 	DefaultQueueElements = 1 << 16
 	DefaultMaxWait       = time.Second
-	// DefaultRate is what one worker evaluates in a second at least.
+	// DefaultRate is what one worker evaluates in a second at least, on any processor.
 	DefaultRate = 5000
 )
+
+// leastShare is how many requests share a worker at most.
+const leastShare = 16
 
 // patience is after how many times MaxWait a request that waits is refused after all: the rate was less than had been
 // measured.
@@ -39,6 +42,10 @@ type Config struct {
 	// Workers is how many requests are under way at once. Each keeps a core busy but for its call to the store, so that some
 	// more than there are cores keep all of them busy.
 	Workers int
+	// Whole is from how many elements on a request takes a worker for itself. Smaller ones share it, so that so many of them are
+	// under way as can be computed together; one of few elements counts as Whole/leastShare of them. 0 means that every
+	// request takes a worker.
+	Whole int
 	// QueueElements bounds the elements that wait, and with that the memory; DefaultQueueElements if zero. A request of more
 	// is admitted only while none waits.
 	QueueElements int
@@ -56,22 +63,24 @@ type Config struct {
 
 // Queue admits requests. Its methods may be called concurrently.
 type Queue struct {
-	workers  int
+	whole    int
+	capacity int // of all workers, Whole for each
 	elements int
 	maxWait  time.Duration
 	waited   func(time.Duration)
 	refused  func()
 
-	mu      sync.Mutex // guards what follows
-	running int
-	waiting fairQueue
-	rate    meter
-	closed  bool
+	mu       sync.Mutex // guards what follows
+	underWay int        // requests
+	busy     int        // what they take of the capacity
+	waiting  fairQueue
+	rate     meter
+	closed   bool
 }
 
 // New returns a queue in which nothing waits. It returns ErrConfig.
 func New(c Config) (*Queue, error) {
-	if c.Workers <= 0 || c.QueueElements < 0 || c.MaxWait < 0 || c.Rate < 0 {
+	if c.Workers <= 0 || c.Whole < 0 || c.QueueElements < 0 || c.MaxWait < 0 || c.Rate < 0 {
 		return nil, ErrConfig
 	}
 	if c.QueueElements == 0 {
@@ -89,8 +98,9 @@ func New(c Config) (*Queue, error) {
 	if c.Refused == nil {
 		c.Refused = func() {}
 	}
+	c.Whole = max(c.Whole, 1)
 	return &Queue{
-		workers: c.Workers, elements: c.QueueElements, maxWait: c.MaxWait, waited: c.Waited, refused: c.Refused,
+		whole: c.Whole, capacity: c.Workers * c.Whole, elements: c.QueueElements, maxWait: c.MaxWait, waited: c.Waited, refused: c.Refused,
 		waiting: newFairQueue(), rate: meter{rate: c.Rate},
 	}, nil
 }
@@ -121,16 +131,31 @@ func (q *Queue) Admit(ctx context.Context, account string, elements int) (releas
 	return q.releaser(elements), nil
 }
 
-// enter takes a free worker, and returns nil, or the request as one that waits. Its errors are those of Admit.
+// share returns what a request of so many elements takes of the capacity.
+func (q *Queue) share(elements int) int {
+	return min(max(elements, q.whole/leastShare, 1), q.whole)
+}
+
+// begins takes the share of a request if there is enough left, and tells whether there was.
+func (q *Queue) begins(elements int) bool {
+	share := q.share(elements)
+	if q.busy+share > q.capacity {
+		return false
+	}
+	q.busy += share
+	q.underWay++
+	return true
+}
+
+// enter takes a free worker, or a share of one, and returns nil, or the request as one that waits. Its errors are those of Admit.
 func (q *Queue) enter(account string, elements int) (*waiter, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return nil, ErrClosed
 	}
-	// While there is a free worker nobody waits.
-	if q.running < q.workers {
-		q.running++
+	// Nobody passes those that wait, though there may be a share for a small one.
+	if q.waiting.requests == 0 && q.begins(elements) {
 		return nil, nil
 	}
 	if short := q.lacking(account, elements); short > 0 {
@@ -181,8 +206,15 @@ func (q *Queue) leave(w *waiter, err error) {
 		over.RetryAfter = q.rate.timeFor(max(q.waiting.elements, 1))
 	}
 	if !q.waiting.remove(w) && w.begun {
-		q.next()
+		q.end(w.elements)
 	}
+	q.next() // which may have waited for the one that has left
+}
+
+// end gives back the share of a request.
+func (q *Queue) end(elements int) {
+	q.underWay--
+	q.busy -= q.share(elements)
 }
 
 // releaser returns the release of a request that begins.
@@ -198,20 +230,27 @@ func (q *Queue) releaser(elements int) func() {
 		if q.waiting.elements > 0 {
 			q.rate.done(elements, time.Now())
 		}
+		q.end(elements)
 		q.next()
 	}
 }
 
-// next gives a worker that is free now to the request whose turn it is. If its caller has gone, it gives it on by itself.
+// next lets those begin whose turn it is, for as many as there is room. A request whose caller has gone gives its share back by
+// itself.
 func (q *Queue) next() {
-	w := q.waiting.pop()
-	if w == nil {
-		q.running--
-		q.rate.pause()
-		return
+	for {
+		w := q.waiting.first()
+		if w == nil {
+			q.rate.pause()
+			return
+		}
+		if !q.begins(w.elements) {
+			return
+		}
+		q.waiting.take(w)
+		w.begun = true
+		w.begin <- nil
 	}
-	w.begun = true
-	w.begin <- nil
 }
 
 // Close refuses all requests that wait, and those that come, with ErrClosed. Those under way go on.
@@ -219,7 +258,8 @@ func (q *Queue) Close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	for w := q.waiting.pop(); w != nil; w = q.waiting.pop() {
+	for w := q.waiting.first(); w != nil; w = q.waiting.first() {
+		q.waiting.take(w)
 		w.begin <- ErrClosed
 	}
 }
@@ -237,5 +277,5 @@ type Stats struct {
 func (q *Queue) Stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return Stats{q.running, q.waiting.requests, q.waiting.elements, len(q.waiting.accounts), q.rate.rate}
+	return Stats{q.underWay, q.waiting.requests, q.waiting.elements, len(q.waiting.accounts), q.rate.rate}
 }

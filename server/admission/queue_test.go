@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -54,6 +55,7 @@ func TestConfigRefuses(t *testing.T) {
 	for name, c := range map[string]admission.Config{
 		"no workers":        {},
 		"negative workers":  {Workers: -1},
+		"negative whole":    {Workers: 1, Whole: -1},
 		"negative elements": {Workers: 1, QueueElements: -1},
 		"negative wait":     {Workers: 1, MaxWait: -1},
 		"negative rate":     {Workers: 1, Rate: -1},
@@ -99,6 +101,62 @@ type server struct {
 	done  map[string]int           // elements by account
 	ended map[string]time.Duration // when an account's last request ended
 	began time.Time
+}
+
+// TestSmallOnesShareAWorker has as many elements under way as two workers have room for, and nobody passes a request that waits.
+func TestSmallOnesShareAWorker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(t, admission.Config{Workers: 2, Whole: 64})
+		var small []func()
+		for range 16 { // a worker's worth: each counts as 4 elements
+			small = append(small, admit(t, q, "a", 1))
+		}
+		half := admit(t, q, "a", 32)
+		var order []string
+		begin := func(ctx context.Context, name string, elements int) (end func()) {
+			begun := make(chan func(), 1)
+			go func() {
+				release, err := q.Admit(ctx, name, elements)
+				if err != nil {
+					begun <- func() {}
+					return
+				}
+				order = append(order, name)
+				begun <- release
+			}()
+			synctest.Wait()
+			return func() { (<-begun)() }
+		}
+		check := func(waiting int, began ...string) {
+			t.Helper()
+			synctest.Wait()
+			if got := q.Stats(); got.Waiting != waiting || !slices.Equal(order, began) {
+				t.Errorf("%d wait and %v began, want %d and %v", got.Waiting, order, waiting, began)
+			}
+		}
+		large := begin(t.Context(), "large", 64) // needs a whole worker
+		one := begin(t.Context(), "one", 1)      // there would be a share for it
+		check(2)
+		for _, release := range small[:8] {
+			release()
+		}
+		check(1, "large") // and everything is taken
+		small[8]()
+		check(0, "large", "one")
+		ctx, cancel := context.WithCancel(t.Context())
+		another := begin(ctx, "another", 64)
+		last := begin(t.Context(), "last", 32)
+		half()
+		check(2, "large", "one")
+		cancel() // and the one behind it begins
+		check(0, "large", "one", "last")
+		for _, release := range append(small[9:], large, one, another, last) {
+			release()
+		}
+		if got := q.Stats(); got.UnderWay != 0 {
+			t.Errorf("at the end: got %+v", got)
+		}
+	})
 }
 
 func newServer(t testing.TB, rate float64, c admission.Config) *server {
