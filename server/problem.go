@@ -22,16 +22,19 @@ import (
 	"github.com/kith-project/kith/server/token"
 )
 
-// problemType is what the type of a problem begins with; its code follows.
-const problemType = "https://github.com/kith-project/kith/blob/main/docs/problems.md#"
+// problemPages is where each type of problem has its page.
+const problemPages = "https://github.com/kith-project/kith/blob/main/docs/problems/"
 
-// kind is one type of problem, as docs/problems.md has it.
+// kind is one type of problem, as its page in docs/problems has it.
 type kind struct {
 	code       string
 	status     int
 	title      string
 	retryAfter int // seconds, 0 for none
 }
+
+// page returns the address of its page, which is the type of the problem.
+func (k *kind) page() string { return problemPages + k.code + ".md" }
 
 // Every problem that the server answers with.
 var (
@@ -224,7 +227,7 @@ func writeProblem(err error, c echo.Context) {
 	header.Set(echo.HeaderContentType, "application/problem+json")
 	c.Response().WriteHeader(r.status)
 	_ = c.Echo().JSONSerializer.Serialize(c, problem{
-		Type: problemType + r.code, Title: r.title, Status: r.status, Detail: r.detail, Code: r.code,
+		Type: r.page(), Title: r.title, Status: r.status, Detail: r.detail, Code: r.code,
 		Reason: r.reason, Limit: r.limit, Left: r.left,
 	}, "")
 }

@@ -242,7 +242,7 @@ func wantProblem(t testing.TB, a answer, status int, code string, words ...strin
 	if err := json.Unmarshal(a.body, &p); err != nil {
 		t.Fatalf("a problem is not JSON: %v", err)
 	}
-	if p.Code != code || p.Status != status || !strings.HasSuffix(p.Type, "/docs/problems.md#"+code) || p.Title == "" {
+	if p.Code != code || p.Status != status || !strings.HasSuffix(p.Type, "/docs/problems/"+code+".md") || p.Title == "" {
 		t.Errorf("got problem %+v, want code %s and status %d", p, code, status)
 	}
 	if got := a.header.Get("Cache-Control"); got != "no-store" {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -15,7 +16,9 @@ const root = "../.."
 var (
 	testName   = regexp.MustCompile("`[^`\n]*\\b(Test[A-Z]\\w+)`")
 	testFunc   = regexp.MustCompile(`(?m)^func (Test[A-Z]\w+)\(`)
-	markedLink = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+	markedLink = regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
+	heading    = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	notInLinks = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
 // TestDocumentsNameWhatExists holds the README and the documents to the tests and files that they name.
@@ -38,8 +41,12 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	problems, err := filepath.Glob(root + "/docs/problems/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	named := 0
-	for _, document := range append(documents, root+"/README.md", root+"/CONTRIBUTING.md") {
+	for _, document := range slices.Concat(documents, problems, []string{root + "/README.md", root + "/CONTRIBUTING.md"}) {
 		text, err := os.ReadFile(document)
 		if err != nil {
 			t.Fatal(err)
@@ -51,12 +58,35 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 			}
 		}
 		for _, m := range markedLink.FindAllSubmatch(text, -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(document), string(m[1]))); err != nil {
-				t.Errorf("%s links to %s, which there is not", document, m[1])
+			if !leads(document, string(m[1]), string(m[2])) {
+				t.Errorf("%s links to %s%s, which there is not", document, m[1], m[2])
 			}
 		}
 	}
 	if named < 10 {
 		t.Errorf("only %d tests are named: the expression does not find them", named)
 	}
+}
+
+// leads reports whether a link of a document leads somewhere: to a file, or with "#..." to a heading of it.
+func leads(document, file, fragment string) bool {
+	target := document
+	if file != "" {
+		target = filepath.Join(filepath.Dir(document), file)
+	}
+	if fragment == "" {
+		_, err := os.Stat(target)
+		return err == nil
+	}
+	text, err := os.ReadFile(target)
+	if err != nil {
+		return false
+	}
+	for _, m := range heading.FindAllSubmatch(text, -1) {
+		plain := notInLinks.ReplaceAllString(strings.ToLower(string(m[1])), "")
+		if "#"+strings.ReplaceAll(plain, " ", "-") == fragment {
+			return true
+		}
+	}
+	return false
 }

@@ -114,7 +114,9 @@ func (d *Document) Routes(server string) []string {
 // Problem is what the document says of a type of problem.
 type Problem struct {
 	Code, Title string
+	Type        string // an address
 	Status      int
+	Members     string // beside those that every problem has, in order, with spaces between
 }
 
 // Problems returns the types of problems, by code, from the examples of their schemas. It returns an error for one that no
@@ -135,13 +137,26 @@ func (d *Document) Problems() ([]Problem, error) {
 		}
 		status, err := asInt(example["status"])
 		errs = append(errs, err)
-		problems = append(problems, Problem{code, title, status})
+		uri, _ := example["type"].(string)
+		problems = append(problems, Problem{code, title, uri, status, ownMembers(example)})
 		if !answers[name] {
 			errs = append(errs, fmt.Errorf("no answer has the schema %s", name))
 		}
 	}
 	slices.SortFunc(problems, func(a, b Problem) int { return strings.Compare(a.Code, b.Code) })
 	return problems, errors.Join(errs...)
+}
+
+// ownMembers returns the members of a problem that not every problem has.
+func ownMembers(problem map[string]any) string {
+	var own []string
+	for name := range problem {
+		if !slices.Contains([]string{"type", "title", "status", "code"}, name) {
+			own = append(own, name)
+		}
+	}
+	slices.Sort(own)
+	return strings.Join(own, " ")
 }
 
 // answers returns the names of the schemas that answers to requests have.

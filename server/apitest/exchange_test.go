@@ -88,7 +88,7 @@ components:
     Problem:
       type: object
       required: [code, status, title]
-      properties: {code: {type: string}, status: {type: integer}, title: {type: string}, detail: {type: string}}
+      properties: {code: {type: string}, status: {type: integer}, title: {type: string}, detail: {type: string}, type: {type: string}, reason: {type: string}}
     problem-malformed:
       allOf: [{$ref: '#/components/schemas/Problem'}, {properties: {code: {enum: [malformed]}, status: {enum: [400]}}}]
       examples: [{code: malformed, status: 400, title: Bad.}]
@@ -97,7 +97,7 @@ components:
       examples: [{code: unsupported-media-type, status: 400, title: Bad.}]
     problem-away:
       allOf: [{$ref: '#/components/schemas/Problem'}, {properties: {code: {enum: [away]}}}]
-      examples: [{code: away, status: 503, title: Away.}]
+      examples: [{code: away, status: 503, title: Away., type: "https://one.example/away", reason: gone, detail: Later.}]
     problem-not-found:
       allOf: [{$ref: '#/components/schemas/Problem'}, {properties: {code: {enum: [not-found]}}}]
       examples: [{code: not-found, status: 404, title: No route.}]
@@ -280,8 +280,11 @@ func TestRoutes(t *testing.T) {
 func TestProblems(t *testing.T) {
 	problems, err := smallDocument(t).Problems()
 	want := []Problem{
-		{"away", "Away.", 503}, {"malformed", "Bad.", 400}, {"method-not-allowed", "No method.", 405}, {"not-found", "No route.", 404},
-		{"unsupported-media-type", "Bad.", 400},
+		{Code: "away", Title: "Away.", Type: "https://one.example/away", Status: 503, Members: "detail reason"},
+		{Code: "malformed", Title: "Bad.", Status: 400},
+		{Code: "method-not-allowed", Title: "No method.", Status: 405},
+		{Code: "not-found", Title: "No route.", Status: 404},
+		{Code: "unsupported-media-type", Title: "Bad.", Status: 400},
 	}
 	if err != nil || !slices.Equal(problems, want) {
 		t.Errorf("got %v, %v, want %v", problems, err, want)
