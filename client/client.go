@@ -40,8 +40,8 @@ func New(o Options) (*Client, error) {
 // Sync looks up the numbers of an address book. It pays for those that no earlier Sync with the same state paid for,
 // after completing what an interrupted one left. An empty book asks for the directory alone.
 //
-// Contacts that can not be looked up are in the Result, not in the error, and so is a move to a new epoch that has to wait.
-// Errors to expect:
+// Contacts that can not be looked up are in the Result, not in the error, and so are numbers whose evaluation has to wait, for
+// quota most often, as long as anything is known of the others, and a move to a new epoch that has to. Errors to expect:
 //
 //   - that of ctx, and network errors, after all tries: call Sync again;
 //   - *ProblemError, an answer that was an error. With a RetryAfter above Options.MaxWait: call Sync again then;

@@ -79,11 +79,13 @@
 // # Failures
 //
 // Network errors and answers 429, 500, 502, 503 and 504 are tried again, as long as Retry-After stays below
-// Options.MaxWait; beyond that, Sync returns the [*ProblemError], whose RetryAfter tells the app when to call Sync
-// again. An answer whose proof does not hold, a public key that changed, or a key log that is not what it was ends the Sync
-// before it is used. No error
-// of this package contains a number, a name, a token, an element or a body; those of the app's own store, token source
-// and address book are passed on as they are.
+// Options.MaxWait. Beyond that, Sync returns the [*ProblemError], whose RetryAfter tells the app when to call Sync
+// again; but if only evaluations are refused until later, as when the quota of the account is used up, what was evaluated
+// before is looked up all the same, and [Result.Waiting] says what is left.
+//
+// An answer whose proof does not hold, a public key that changed, or a key log that is not what it was ends the Sync before
+// it is used. No error of this package contains a number, a name, a token, an element or a body; those of the app's own
+// store, token source and address book are passed on as they are.
 //
 // # What is left out
 //

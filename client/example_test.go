@@ -113,8 +113,8 @@ func ExampleReason_Explain() {
 	// Ada, 555: Digits are missing from this number, perhaps the area code.
 }
 
-// Where the quota is used up for longer than Options.MaxWait, the app schedules the next Sync, which goes on where
-// this one stopped.
+// Where nothing can be looked up, because the quota of a new device is used up for longer than Options.MaxWait, say, the
+// app schedules the next Sync, which goes on where this one stopped.
 func ExampleProblemError() {
 	var err error = &client.ProblemError{Request: "evaluations", Status: 429, Code: client.CodeQuotaExceeded, RetryAfter: 3600e9}
 
@@ -125,6 +125,34 @@ func ExampleProblemError() {
 	// Output:
 	// next Sync in 1h0m0s
 	// client: evaluations: server answered 429 quota-exceeded, retry after 1h0m0s
+}
+
+// The quota allows a part of the address book alone. What that has is shown, and the app syncs again when there is more.
+func ExampleWaiting() {
+	server := newFakeServer(nil, map[string]string{"+14155550100": "user:ada"})
+	c, err := client.New(client.Options{
+		Server: "https://kith.example", Token: client.StaticToken(testToken), Region: "US",
+		State: client.MemoryState(), HTTP: server, LookupDelay: -1,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	server.limited, server.quota, server.told = true, 1, `,"limit":1,"remaining":1`
+	book := client.Contacts([]normalize.Contact{
+		{Name: "Ada Lovelace", Numbers: []string{"(415) 555-0100"}},
+		{Name: "Charles Babbage", Numbers: []string{"(415) 555-0101"}},
+	})
+	result, err := c.Sync(context.Background(), book)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result.Matches[0].Name, "is", result.Matches[0].Label)
+	if w := result.Waiting; w != nil {
+		fmt.Println(w.New, "number waits; next Sync in", time.Until(w.Next).Round(time.Hour))
+	}
+	// Output:
+	// Ada Lovelace is user:ada
+	// 1 number waits; next Sync in 1h0m0s
 }
 
 // The server has a new epoch, and the quota of the account does not allow the whole move. What is known is shown, and the

@@ -282,10 +282,9 @@ func TestRefusalsThatSayHowMuch(t *testing.T) {
 		s := newFakeServer(t, nil)
 		o := testOptions(s)
 		s.limited, s.quota, s.told = true, 5, `,"limit":6,"remaining":5`
-		_, err := newClient(t, o).Sync(t.Context(), client.Contacts(manyContacts(book)))
-		var got *client.ProblemError
-		if !errors.As(err, &got) || got.Code != client.CodeQuotaExceeded || got.Limit != 6 || got.RetryAfter != time.Hour || s.charged != 5 {
-			t.Fatalf("got %#v after %d charged, want quota-exceeded of 6 after 5", err, s.charged)
+		w := mustSync(t, o, manyContacts(book)).Waiting
+		if w == nil || w.Refusal.Code != client.CodeQuotaExceeded || w.Refusal.Limit != 6 || w.Refusal.RetryAfter != time.Hour || s.charged != 5 {
+			t.Fatalf("got %+v after %d charged, want quota-exceeded of 6 after 5", w, s.charged)
 		}
 		s.quota = 2
 		if result := mustSync(t, o, manyContacts(book)); result.Evaluated != 2 || s.charged != book {

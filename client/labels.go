@@ -28,8 +28,9 @@ func (r *run) fetchLabels(ctx context.Context, hits map[string]basis) error {
 func (r *run) dropLabels(hits map[string]basis) {
 	for number := range r.epoch.labels.known {
 		_, hit := hits[number]
+		_, evaluated := r.epoch.known[number]
 		_, answered := r.epoch.buckets.found[number]
-		if !hit && (answered || r.choice.mode == ModeSnapshot) {
+		if !hit && evaluated && (answered || r.choice.mode == ModeSnapshot) {
 			delete(r.epoch.labels.known, number)
 			r.state.dirty = true
 		}

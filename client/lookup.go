@@ -83,6 +83,7 @@ func (r *run) missingSnapshot(ctx context.Context) (int64, error) {
 // there, or not to fit, ModeAuto takes another mode.
 func (r *run) lookUp(ctx context.Context, result *Result) error {
 	if len(r.book.candidates) == 0 {
+		r.collect(nil, nil, result)
 		return nil
 	}
 	r.index = r.epoch.tagIndex()
@@ -148,7 +149,13 @@ func (r *run) collect(hits map[string]basis, records map[string]labelRecord, res
 	for _, p := range r.epoch.buckets.queue {
 		queued[p] = true
 	}
-	for _, c := range r.book.candidates {
+	for _, c := range r.whole.candidates {
+		if _, evaluated := r.epoch.known[c.number]; !evaluated {
+			if record := r.epoch.labels.known[c.number]; record.confirmed && r.labelPolicy() != LabelsNone { // of the epoch before
+				result.Matches = append(result.Matches, c.match(record.text))
+			}
+			continue
+		}
 		if r.waits(c.number, queued) {
 			waiting[c.number] = true
 		}

@@ -1,11 +1,6 @@
 package client
 
-import (
-	"context"
-	"errors"
-	"net/http"
-	"time"
-)
+import "context"
 
 // home returns the epoch that this device works in, if the server still serves it: the one in its state, or else the newest
 // in which it has results, as in a state of version 1. Otherwise, and for a device that is new, it is the active epoch. That
@@ -58,10 +53,8 @@ func (r *run) moveDue() (bool, error) {
 // not allow that, it answers from the epoch that the device comes from, as far as numbers are known there; the next Sync
 // goes on. No Sync looks up in both.
 func (r *run) move(ctx context.Context, from directoryEpoch) (*Result, error) {
-	if err := r.completePending(ctx); err != nil {
-		if _, wait := r.postponed(err); !wait {
-			return nil, err
-		}
+	if err := r.completePending(ctx); err != nil && !r.moveWaits(err) {
+		return nil, err
 	}
 	if err := r.enter(r.directory.active); err != nil {
 		return nil, err
@@ -70,11 +63,10 @@ func (r *run) move(ctx context.Context, from directoryEpoch) (*Result, error) {
 		return nil, err
 	}
 	if err := r.evaluate(ctx); err != nil {
-		after, wait := r.postponed(err)
-		if !wait {
+		if !r.moveWaits(err) {
 			return nil, err
 		}
-		return r.waitIn(ctx, from, after)
+		return r.waitIn(ctx, from, err)
 	}
 	r.state.moveTo(r.epoch)
 	if err := r.save(ctx); err != nil {
@@ -96,34 +88,22 @@ func (r *run) completePending(ctx context.Context) error {
 	return nil
 }
 
-// postponed reports whether an error of evaluations means that a move has to wait: the quota is used up, the server says
-// when to come back and that is far, or it has not heard of the epoch. It returns for how long, if the server said.
-func (r *run) postponed(err error) (after time.Duration, wait bool) {
-	var problem *ProblemError
-	if !errors.As(err, &problem) {
-		return 0, false
-	}
-	wait = problem.Status == http.StatusTooManyRequests || problem.Code == CodeUnknownEpoch ||
-		problem.temporary() && problem.RetryAfter > r.options.MaxWait
-	return problem.RetryAfter, wait
+// moveWaits reports whether an error of evaluations means that a move has to wait: they are put off, or the server has not
+// heard of the epoch.
+func (r *run) moveWaits(err error) bool {
+	_, wait := r.putOff(err)
+	return wait || isProblem(err, CodeUnknownEpoch)
 }
 
 // waitIn answers from the epoch that a move comes from, after it was refused in r.epoch.
-func (r *run) waitIn(ctx context.Context, from directoryEpoch, after time.Duration) (*Result, error) {
-	moving := &Moving{From: from.id, To: r.epoch.id}
-	moving.Left = r.epoch.pendingElements() + len(r.epoch.missing(r.book.candidates))
-	if after > 0 {
-		moving.Next = r.now().Add(after)
-	}
+func (r *run) waitIn(ctx context.Context, from directoryEpoch, refusal error) (*Result, error) {
+	problem, _ := r.putOff(refusal)
+	moving := &Moving{From: from.id, To: r.epoch.id, Left: r.leftToEvaluate(), Next: r.next(problem)}
 	if err := r.enter(from); err != nil {
 		return nil, err
 	}
 	moving.New = r.book.unknown(r.epoch)
-	r.book = r.book.known(r.epoch)
-	if err := r.chooseMode(ctx); err != nil {
-		return nil, err
-	}
-	result, err := r.answer(ctx)
+	result, err := r.answerPart(ctx)
 	if err != nil {
 		return nil, err
 	}

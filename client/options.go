@@ -89,8 +89,8 @@ type Options struct {
 	// requests it gets have no credential and no cookies. If nil, it is a clone of HTTP, without its TLS session cache, if that is an
 	// *http.Transport or nil, and HTTP itself otherwise, whose business the separation then is.
 	LookupHTTP http.RoundTripper
-	// MaxWait is the longest Retry-After that Sync waits for. A longer one is returned as *ProblemError at once, for the
-	// app to schedule. If zero, DefaultMaxWait.
+	// MaxWait is the longest Retry-After that Sync waits for. A longer one is for the app to schedule: it is in
+	// Result.Waiting, or in a *ProblemError if there is no Result. If zero, DefaultMaxWait.
 	MaxWait time.Duration
 	// RequestTimeout bounds each attempt of each request, token source and answer included. If zero,
 	// DefaultRequestTimeout.

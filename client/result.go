@@ -27,6 +27,8 @@ type Result struct {
 	Epoch uint32
 	// Moving is set if the server has a new epoch and this device could not move there completely: see Moving.
 	Moving *Moving
+	// Waiting is set if some numbers could not be evaluated yet: see Waiting.
+	Waiting *Waiting
 	// Contacts counts the contacts that were read; broken cards are not counted.
 	Contacts int
 	// Numbers counts the different numbers among them, in their primary form.
@@ -56,6 +58,21 @@ type Moving struct {
 	New int
 	// Next is when Sync should be called for that; zero if the server did not say.
 	Next time.Time
+}
+
+// Waiting says that evaluations were refused until later, most often because the quota of the account is used up, and that the
+// Result is from what was evaluated before that. What was evaluated is kept, and the next Sync goes on.
+type Waiting struct {
+	// New counts the numbers, in their primary form, of which no form has been evaluated. They were not looked up. What was
+	// found of them in an earlier epoch, in another mode than exact, is still in Matches.
+	New int
+	// Left counts the elements that are still to be evaluated.
+	Left int
+	// Next is when Sync should be called for that; zero if the server did not say.
+	Next time.Time
+	// Refusal is what the server answered. Its Code says why, and with CodeQuotaExceeded its Limit and Remaining say how
+	// the account stands.
+	Refusal *ProblemError
 }
 
 // Match is a number of the address book that is registered.

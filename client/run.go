@@ -64,7 +64,7 @@ func (r *run) discoverFrom(ctx context.Context, home directoryEpoch) (*Result, e
 		return nil, err
 	}
 	if err := r.evaluate(ctx); err != nil {
-		return nil, err
+		return r.answerKnown(ctx, err)
 	}
 	return r.answer(ctx)
 }

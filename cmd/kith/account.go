@@ -152,8 +152,6 @@ func hintForCode(err error, code string) error {
 		return withHint(err, "the token has another scope: register.token registers, discover.token discovers, operate.token rotates keys")
 	case "account-blocked":
 		return withHint(err, "the operator of the server has blocked the account: kith quota unblock ACCOUNT ends that")
-	case "young-accounts-exceeded":
-		return withHint(err, "what new accounts together can have evaluated is used up for now: try again later, with --state, which keeps what was evaluated")
 	case "idempotency-key-exhausted":
 		return withHint(err, "the answers to one request were lost again and again: is something between here and the server cutting connections?")
 	case "invalid-limits":

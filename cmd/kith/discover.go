@@ -198,8 +198,8 @@ func clientError(err error) error {
 		if p.Code == "" {
 			return withHint(err, "is there a Kith server at that address?")
 		}
-		if p.Code == client.CodeQuotaExceeded {
-			return withHint(err, "%s", quotaHint(p, time.Now()))
+		if p.Code == client.CodeQuotaExceeded || p.Code == client.CodeYoungAccounts {
+			return withHint(err, "%s", refusalText(p, time.Now()))
 		}
 		return hintForCode(err, p.Code)
 	}
@@ -209,18 +209,21 @@ func clientError(err error) error {
 	return err
 }
 
-// quotaHint says what is left of a quota, and when the numbers that are left can be evaluated.
-func quotaHint(p *client.ProblemError, now time.Time) string {
-	const stamp = "2006-01-02 15:04:05"
-	text := "the account can have "
-	if p.Limit > 0 {
-		text += fmt.Sprintf("%d of %d numbers", p.Remaining, p.Limit)
-	} else {
-		text += "no more numbers"
+// refusalText says why evaluations were put off, and when the numbers that are left can be evaluated.
+func refusalText(p *client.ProblemError, now time.Time) string {
+	var text string
+	switch {
+	case p.Code == client.CodeYoungAccounts:
+		text = "new accounts together have had as many numbers evaluated as they may"
+	case p.Code != client.CodeQuotaExceeded:
+		text = "the server evaluates no more now"
+	case p.Limit > 0:
+		text = fmt.Sprintf("the account can have %d of %d numbers evaluated now", p.Remaining, p.Limit)
+	default:
+		text = "the account can have no more numbers evaluated now"
 	}
-	text += " evaluated now"
 	if p.RetryAfter > 0 {
-		text += fmt.Sprintf("; go on at %s, in %v,", now.Add(p.RetryAfter).Format(stamp), p.RetryAfter)
+		text += fmt.Sprintf("; go on at %s, in %v,", now.Add(p.RetryAfter).Format("2006-01-02 15:04:05"), p.RetryAfter)
 	} else {
 		text += "; go on later"
 	}

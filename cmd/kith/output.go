@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+	"time"
 	"unicode"
 
 	"github.com/kith-project/kith/client"
@@ -22,6 +23,7 @@ type resultJSON struct {
 	Why      string               `json:"why"`
 	Deferred int                  `json:"deferred"`
 	Moving   *movingJSON          `json:"moving,omitempty"`
+	Waiting  *waitingJSON         `json:"waiting,omitempty"`
 }
 
 // movingJSON is there while the move to a new epoch waits.
@@ -30,6 +32,14 @@ type movingJSON struct {
 	To   uint32 `json:"to"`
 	Left int    `json:"left"`
 	New  int    `json:"new"`
+}
+
+// waitingJSON is there while some numbers could not be evaluated yet.
+type waitingJSON struct {
+	Code string     `json:"code"` // of the refusal
+	New  int        `json:"new"`
+	Left int        `json:"left"`
+	Next *time.Time `json:"next,omitempty"`
 }
 
 type matchJSON struct {
@@ -47,6 +57,13 @@ func printJSON(w io.Writer, r *client.Result) error {
 	}
 	if m := r.Moving; m != nil {
 		out.Moving = &movingJSON{m.From, m.To, m.Left, m.New}
+	}
+	if w := r.Waiting; w != nil {
+		out.Waiting = &waitingJSON{Code: w.Refusal.Code, New: w.New, Left: w.Left}
+		if !w.Next.IsZero() {
+			next := w.Next.UTC().Truncate(time.Second)
+			out.Waiting.Next = &next
+		}
 	}
 	for _, m := range r.Matches {
 		out.Matches = append(out.Matches, matchJSON{m.Number, m.Name, m.OtherNames, m.Label})
@@ -79,6 +96,9 @@ func printResult(w io.Writer, r *client.Result) error {
 	if m := r.Moving; m != nil {
 		fmt.Fprintf(w, "the move from epoch %d to %d waits for quota: %d elements are left, and %d new numbers were not looked up; the next run with this --state goes on\n",
 			m.From, m.To, m.Left, m.New)
+	}
+	if waiting := r.Waiting; waiting != nil {
+		fmt.Fprintf(w, "not looked up yet: %d of %d numbers; %s\n", waiting.New, r.Numbers, refusalText(waiting.Refusal, time.Now()))
 	}
 	_, err := fmt.Fprintf(w, "%s Lookups and labels took %s.\n", r.Why, bytesText(r.Bytes))
 	return err
