@@ -85,7 +85,8 @@ func (f *feed) fields() []any {
 	return []any{fieldPositions, positions, fieldDay, f.rate.day, fieldBytes, f.rate.bytes, fieldBefore, f.rate.before}
 }
 
-// parseFeed decodes the fields of a feed, and reports whether they are those of one of this many partitions.
+// parseFeed decodes the fields of a feed, and reports whether they are those of one of this many partitions. Rates that no
+// feed has would become manifests that devices refuse.
 func parseFeed(fields map[string]string, partitions uint64) (*feed, bool) {
 	position, err := ParsePosition(fields[fieldGeneration] + "." + fields[fieldHead])
 	if err != nil {
@@ -95,10 +96,13 @@ func parseFeed(fields map[string]string, partitions uint64) (*feed, bool) {
 	for _, number := range []struct {
 		field string
 		value *int64
-	}{{fieldDay, &f.rate.day}, {fieldBytes, &f.rate.bytes}, {fieldBefore, &f.rate.before}} {
-		if *number.value, err = strconv.ParseInt(fields[number.field], 10, 64); err != nil {
+		least int64
+	}{{fieldDay, &f.rate.day, 0}, {fieldBytes, &f.rate.bytes, 0}, {fieldBefore, &f.rate.before, -1}} {
+		n, err := strconv.ParseInt(fields[number.field], 10, 64)
+		if err != nil || n < number.least || n >= positionEnd {
 			return nil, false
 		}
+		*number.value = n
 	}
 	var ok bool
 	f.positions, ok = parsePositions(fields[fieldPositions], partitions)

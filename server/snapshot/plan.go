@@ -131,6 +131,7 @@ func parsePlan(fields map[string]string) (*plan, bool) {
 		name: fields[fieldName], created: created, shardBits: uint8(bits), since: since, malformed: malformed,
 		done: make(map[uint32]Shard), resumed: true,
 	}
+	var keys, bytes int64
 	for field, value := range fields {
 		number, isShard := strings.CutPrefix(field, "s")
 		n, err := strconv.ParseUint(number, 10, 32)
@@ -142,6 +143,10 @@ func parsePlan(fields map[string]string) (*plan, bool) {
 			return nil, false
 		}
 		p.done[shard.Shard] = shard
+		keys, bytes = keys+shard.Keys, bytes+shard.Bytes
+		if keys >= positionEnd || bytes >= positionEnd { // together with the others they would be no sums
+			return nil, false
+		}
 	}
 	// publish.lua counts the fields, so others would keep the build from ever being published.
 	return p, len(fields) == len(p.fields())/2+len(p.done)
@@ -158,5 +163,6 @@ func parseShard(number uint32, value string) (Shard, bool) {
 	keys, err2 := strconv.ParseInt(parts[1], 10, 64)
 	bytes, err3 := strconv.ParseInt(parts[2], 10, 64)
 	shard.ID, shard.Keys, shard.Bytes = id, keys, bytes
-	return shard, err1 == nil && err2 == nil && err3 == nil && keys >= 0 && bytes >= 0
+	return shard, err1 == nil && err2 == nil && err3 == nil &&
+		keys >= 0 && keys < positionEnd && bytes >= 0 && bytes < positionEnd
 }

@@ -119,11 +119,14 @@ func (c *Counter) Flush(ctx context.Context) error {
 			delete(adding, epoch)
 		}
 	}
-	c.settle(adding, totals, failed == nil)
+	read := failed == nil || all.Err() == nil && len(totals) > 0 // a total that can not be added to does not hide the others
+	c.settle(adding, totals, read)
+	if read {
+		c.config.OnTotals(totals)
+	}
 	if failed != nil {
 		return ErrUnavailable
 	}
-	c.config.OnTotals(totals)
 	return nil
 }
 
@@ -141,7 +144,7 @@ func (c *Counter) settle(added, totals map[uint32]int64, read bool) {
 	}
 }
 
-// parseTotals reads the hash. Fields that are no epoch's and values that are no numbers are passed over: a count that was
+// parseTotals reads the hash. Fields that are no epoch's and values that are no counts are passed over: a count that was
 // altered is no reason to stop evaluating.
 func parseTotals(fields map[string]string) map[uint32]int64 {
 	totals := make(map[uint32]int64, len(fields))
@@ -149,7 +152,7 @@ func parseTotals(fields map[string]string) map[uint32]int64 {
 		number, _ := strings.CutPrefix(field, fieldPrefix)
 		epoch, err := strconv.ParseUint(number, 10, 32)
 		total, bad := strconv.ParseInt(value, 10, 64)
-		if err == nil && bad == nil && field == epochField(uint32(epoch)) {
+		if err == nil && bad == nil && total >= 0 && field == epochField(uint32(epoch)) {
 			totals[uint32(epoch)] = total
 		}
 	}

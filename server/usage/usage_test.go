@@ -2,6 +2,7 @@ package usage_test
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"sync"
 	"testing"
@@ -131,6 +132,15 @@ func TestAlteredTotalsArePassedOver(t *testing.T) {
 	flush(t, c)
 	if want := map[uint32]int64{3: 7}; !maps.Equal(told, want) {
 		t.Errorf("got %v, want %v", told, want)
+	}
+	// One that nothing can be added to is an error, stays counted here, and does not hide the others.
+	c.Add(1, 9)
+	c.Add(3, 1)
+	if err := c.Flush(ctx); !errors.Is(err, usage.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+	if want := map[uint32]int64{3: 8}; !maps.Equal(told, want) || c.Total(1) != 9 || c.Total(3) != 8 {
+		t.Errorf("got %v, %d and %d, want %v, 9 and 8", told, c.Total(1), c.Total(3), want)
 	}
 }
 
