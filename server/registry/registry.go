@@ -2,11 +2,9 @@ package registry
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 
 	"github.com/kith-project/kith/crypto"
-	"github.com/kith-project/kith/normalize"
 	"github.com/kith-project/kith/server/directory"
 	"github.com/kith-project/kith/server/keyring"
 )
@@ -66,11 +64,16 @@ func (r *Registry) Put(ctx context.Context, reg Registration) (applied bool, err
 	if err := crypto.CheckLabel(reg.Label); err != nil {
 		return false, err
 	}
+	return r.retry(ctx, reg.change())
+}
+
+// change returns the write that makes a registration.
+func (reg *Registration) change() change {
 	format := directory.Visible
 	if reg.Hidden {
 		format = directory.Hidden
 	}
-	return r.retry(ctx, change{number: reg.Number, label: reg.Label, format: format, version: reg.Version})
+	return change{number: reg.Number, label: reg.Label, format: format, version: reg.Version}
 }
 
 // Deletion asks for the removal of one number.
@@ -113,13 +116,9 @@ func (r *Registry) retry(ctx context.Context, c change) (bool, error) {
 // write makes a change in every epoch that is written to, the active one first: the version that it assigns, if none is
 // given, goes to the others.
 func (r *Registry) write(ctx context.Context, c change) (bool, error) {
-	snapshot, err := r.keys.Current()
+	snapshot, active, err := r.active()
 	if err != nil {
 		return false, err
-	}
-	active := snapshot.Active()
-	if active == nil {
-		return false, ErrNoEpoch
 	}
 	outcome, err := r.writeEpoch(ctx, snapshot, active, c)
 	if err != nil {
@@ -143,6 +142,19 @@ func (r *Registry) write(ctx context.Context, c change) (bool, error) {
 		}
 	}
 	return applied, nil
+}
+
+// active returns the keyring and its active epoch.
+func (r *Registry) active() (*keyring.Snapshot, *keyring.Epoch, error) {
+	snapshot, err := r.keys.Current()
+	if err != nil {
+		return nil, nil, err
+	}
+	e := snapshot.Active()
+	if e == nil {
+		return nil, nil, ErrNoEpoch
+	}
+	return snapshot, e, nil
 }
 
 // writeEpoch makes a change in one epoch, as one of a snapshot. It returns errAgain if the keyring is another by now, and
@@ -194,18 +206,11 @@ func (r *Registry) outdated(ctx context.Context, snapshot *keyring.Snapshot, err
 
 // prepare makes the record of a change in one epoch, and returns the label key of its number.
 func prepare(e *keyring.Epoch, c change) (directory.Write, crypto.LabelKey, error) {
-	n, err := e.Key.Evaluate([][]byte{normalize.Input(c.number)})
+	writes, keys, err := prepareAll(e, []change{c})
 	if err != nil {
 		return directory.Write{}, crypto.LabelKey{}, err
 	}
-	tag, labelKey := crypto.Derive(n[0])
-	w := directory.Write{Tag: tag, Format: c.format, Version: c.version, Wrapped: e.Storage.Wrap(tag, n[0])}
-	if c.format == directory.Visible {
-		if w.Label, err = labelKey.Seal(rand.Reader, tag, c.label); err != nil {
-			return directory.Write{}, crypto.LabelKey{}, err
-		}
-	}
-	return w, labelKey, nil
+	return writes[0], keys[0], nil
 }
 
 // condition makes a deletion depend on the record as it is stored now, if that has the label given or none. A tombstone

@@ -126,6 +126,12 @@ type found struct {
 // find reads what is stored of the number in an epoch, and checks that it belongs to that epoch's keys.
 func (w *world) find(t *testing.T, id uint32) found {
 	t.Helper()
+	return w.findOf(t, id, number)
+}
+
+// findOf is find of any number.
+func (w *world) findOf(t *testing.T, id uint32, number string) found {
+	t.Helper()
 	e := w.epoch(id)
 	n, tag, key := tagOf(t, e, number)
 	record, _, err := w.store.Get(context.Background(), e.Layout, tag)
@@ -151,14 +157,20 @@ func (w *world) find(t *testing.T, id uint32) found {
 // returns what is stored.
 func (w *world) wantEverywhere(t *testing.T) found {
 	t.Helper()
-	active := w.find(t, 3)
+	return w.everywhere(t, number)
+}
+
+// everywhere is wantEverywhere of any number.
+func (w *world) everywhere(t *testing.T, number string) found {
+	t.Helper()
+	active := w.findOf(t, 3, number)
 	for _, id := range []uint32{2, 4} {
-		if got := w.find(t, id); got != active {
+		if got := w.findOf(t, id, number); got != active {
 			t.Errorf("epoch %d has %+v, the active one %+v", id, got, active)
 		}
 	}
 	for _, id := range []uint32{1, 5} {
-		if got := w.find(t, id); got != (found{}) {
+		if got := w.findOf(t, id, number); got != (found{}) {
 			t.Errorf("epoch %d, which is not written to, has %+v", id, got)
 		}
 	}
