@@ -26,7 +26,7 @@ func sums(t testing.TB, packed []byte, weights []Scalar) *Element {
 
 // TestSums takes numbers of elements on both sides of every change of method, with weights at the edges among others.
 func TestSums(t *testing.T) {
-	const most = 700
+	const most = 1500
 	weights := append(edgeScalars(), randomScalars("sums", most)...)
 	packed := randomElements("sums", most)
 	copy(packed[ElementSize:], packed[:ElementSize]) // the same twice
@@ -34,7 +34,7 @@ func TestSums(t *testing.T) {
 	eachEngine(t, func(t *testing.T, e engine) {
 		b := Batch{elements: e.newBatch()}
 		var got Element
-		for _, n := range []int{0, 1, 2, 7, 8, 9, 16, 17, chunk, chunk + 1, strausBelow - 1, strausBelow, strausBelow + 1, 257, most} {
+		for _, n := range []int{0, 1, 2, 7, 8, 9, 16, 17, chunk, chunk + 1, strausBelow - 1, strausBelow, strausBelow + 1, 255, 256, 257, 1024, 1025, 1024 + 256, most} {
 			if err := b.Decode(packed[:n*ElementSize]); err != nil {
 				t.Fatal(err)
 			}
@@ -66,7 +66,7 @@ func TestSums(t *testing.T) {
 func TestVarTimeSums(t *testing.T) {
 	for _, lengths := range [][]int{
 		{}, {0}, {1}, {0, 3, 0}, {1, 1}, {2, 5, 1}, {16, 1, 17, 1, 1}, {1, 1, 1, 1, 1, 1, 1, 1}, {1, 2, 3, 4, 5, 6, 7, 8, 9},
-		{7, 16, 16, 16, 3, 16, 16, 16, 16, 2, 40, strausBelow, 5}, slices.Repeat([]int{1}, 100),
+		{7, 16, 16, 16, 3, 16, 16, 16, 16, 2, 40, strausBelow, 5}, {300, 4, 300}, {3, 300}, slices.Repeat([]int{1}, 100),
 	} {
 		n := 0
 		for _, length := range lengths {

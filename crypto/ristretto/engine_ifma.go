@@ -31,6 +31,10 @@ type ifmaBatch struct {
 	sums        *ifma.Sum // only where there was a sum
 	rows        [ifma.MaxVectors]ifma.Vector
 	total, part ifma.Vector
+
+	affine    bool            // the elements were decoded, and so have z = 1
+	pippenger *ifma.Pippenger // only where there was a public sum of many
+	keys      [][ScalarSize]byte
 }
 
 func (b *ifmaBatch) resize(n int) {
@@ -44,6 +48,7 @@ func (b *ifmaBatch) span(from, to int) (first, end int) {
 }
 
 func (b *ifmaBatch) decode(packed []byte, ok []bool) {
+	b.affine = true
 	for i := range b.vectors {
 		first, end := b.span(i, i+1)
 		valid := b.vectors[i].Decode(packed[first*ElementSize:end*ElementSize], &b.work)
@@ -55,6 +60,7 @@ func (b *ifmaBatch) decode(packed []byte, ok []bool) {
 }
 
 func (b *ifmaBatch) derive(uniform []byte) bool {
+	b.affine = false
 	identities := uint8(0)
 	for i := range b.vectors {
 		first, end := b.span(i, i+1)
@@ -102,6 +108,7 @@ func (b *ifmaBatch) commit(dst []byte, m []Element, k *Scalar, base *Element, r 
 	}
 	n := len(m)
 	b.resize(3 * n)
+	b.affine = false
 	factors := make([]Scalar, 3*n)
 	for i := range m {
 		b.set(i, &m[i])
@@ -145,8 +152,46 @@ func (b *ifmaBatch) varTimeSums(e []Element, lengths []int, weights []Scalar) {
 			total += lengths[runs]
 			runs++
 		}
-		b.add(e[:runs], lengths[:runs], first, weights[first:first+total])
+		if b.affine && total >= pippengerFrom && first%ifma.Lanes == 0 {
+			b.addMany(&e[0], first, weights[first:first+total])
+		} else {
+			b.add(e[:runs], lengths[:runs], first, weights[first:first+total])
+		}
 		e, lengths, first = e[runs:], lengths[runs:], first+total
+	}
+}
+
+// Pippenger's method beats that of Straus from pippengerFrom elements on (BenchmarkPippenger: at 1,024 elements 1.0 µs each
+// against 2.3, at 192 and fewer slower; AMD EPYC with AVX-512, Go 1.26). pippengerMost are added up at a time: its memory, and
+// how long nothing else can run, grow with them.
+const (
+	pippengerFrom = 256
+	pippengerMost = 1024
+)
+
+// addMany sets e to the sum of a run of elements, which begins with a vector.
+func (b *ifmaBatch) addMany(e *Element, first int, weights []Scalar) {
+	if b.pippenger == nil {
+		b.pippenger = new(ifma.Pippenger)
+	}
+	b.total.SetIdentity()
+	for len(weights) >= pippengerFrom {
+		n := min(len(weights), pippengerMost)
+		b.keys = grow(b.keys, n)
+		for i := range b.keys {
+			b.keys[i] = weights[i].Bytes()
+		}
+		at := first / ifma.Lanes
+		b.pippenger.MultiplyVarTime(&b.part, b.keys, b.vectors[at:at+(n+ifma.Lanes-1)/ifma.Lanes])
+		b.total.Add(&b.part, &b.work)
+		weights, first = weights[n:], first+n
+		runtime.Gosched()
+	}
+	b.element(e, 0)
+	if len(weights) > 0 {
+		var rest [1]Element
+		b.add(rest[:], []int{len(weights)}, first, weights)
+		e.Add(e, &rest[0])
 	}
 }
 
@@ -218,4 +263,6 @@ func (b *ifmaBatch) wipe() {
 	if b.sums != nil {
 		b.sums.Wipe()
 	}
+	clear(b.keys[:cap(b.keys)])
+	b.pippenger = nil // which has public values alone
 }

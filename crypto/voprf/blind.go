@@ -52,7 +52,7 @@ func Blind(inputs [][]byte, blinds []BlindScalar) ([]byte, error) {
 	if len(inputs) == 0 || len(inputs) > MaxBatch {
 		return nil, ErrBatch
 	}
-	w := newWorkspace()
+	w := secretWorkspace()
 	defer w.wipe()
 	r, err := w.decodeBlinds(blinds)
 	if err != nil {
@@ -99,7 +99,7 @@ func Unblind(blinds []BlindScalar, evaluated []byte) ([]UnblindedElement, error)
 	if err != nil {
 		return nil, err
 	}
-	w := newWorkspace()
+	w := secretWorkspace()
 	defer w.wipe()
 	if err := w.decode(evaluated); err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func Unblind(blinds []BlindScalar, evaluated []byte) ([]UnblindedElement, error)
 // Evaluate returns N = k * H1(input) for each input that the holder of the key knows in the clear, as the server does
 // for a registration. It returns ErrInput for an input that can not be hashed to the group.
 func (k *PrivateKey) Evaluate(inputs [][]byte) ([]UnblindedElement, error) {
-	w := newWorkspace()
+	w := secretWorkspace()
 	defer w.wipe()
 	if err := w.hashToGroup(inputs); err != nil {
 		return nil, err

@@ -42,7 +42,7 @@ func (k *PrivateKey) BlindEvaluateEach(rand io.Reader, blinded [][]byte) []Evalu
 // blindEvaluate answers those of the batches that have no error yet, which are not empty. It takes the nonces as an argument, for the
 // published vectors. None must be used twice.
 func (k *PrivateKey) blindEvaluate(answers []Evaluation, nonces []ristretto.Scalar, blinded [][]byte) {
-	w := newWorkspace()
+	w := publicWorkspace()
 	defer w.release()
 	packed := w.decodeEach(answers, blinded)
 	if len(packed) == 0 {

@@ -20,12 +20,18 @@ type workspace struct {
 	bytes    []byte
 }
 
-var workspaces = sync.Pool{New: func() any { return new(workspace) }}
+// Work spaces for public elements and for secret ones are never the same: so those for public ones need not be cleared.
+var publicWorkspaces, secretWorkspaces = sync.Pool{New: newWorkspace}, sync.Pool{New: newWorkspace}
 
-// newWorkspace returns a workspace, to be given back by release, or by wipe where elements or scalars are secret.
-func newWorkspace() *workspace { return workspaces.Get().(*workspace) }
+func newWorkspace() any { return new(workspace) }
 
-func (w *workspace) release() { workspaces.Put(w) }
+// publicWorkspace returns a workspace for elements that travel in the clear, to be given back by release.
+func publicWorkspace() *workspace { return publicWorkspaces.Get().(*workspace) }
+
+func (w *workspace) release() { publicWorkspaces.Put(w) }
+
+// secretWorkspace returns one for elements or scalars that are secret, to be given back by wipe.
+func secretWorkspace() *workspace { return secretWorkspaces.Get().(*workspace) }
 
 // wipe clears the workspace and gives it back.
 func (w *workspace) wipe() {
@@ -33,7 +39,7 @@ func (w *workspace) wipe() {
 	clear(w.weights[:cap(w.weights)])
 	clear(w.elements[:cap(w.elements)])
 	clear(w.bytes[:cap(w.bytes)])
-	w.release()
+	secretWorkspaces.Put(w)
 }
 
 // scalars returns the workspace's scalars, n of them. What they hold is undefined.

@@ -119,7 +119,7 @@ func (pk *PublicKey) VerifyProof(blinded, evaluated []byte, proof Proof) error {
 	if len(blinded) != len(evaluated) {
 		return ErrLength
 	}
-	w := newWorkspace()
+	w := publicWorkspace()
 	defer w.release()
 	if err := w.decode(blinded); err != nil {
 		return err

@@ -37,7 +37,7 @@ func NewFactor(from, to *PrivateKey) *Factor {
 // n may be empty and of any length, and is left as it was. It returns ErrElement if any element is not in canonical
 // encoding or is the identity, and then no elements.
 func (f *Factor) Rekey(n []UnblindedElement) ([]UnblindedElement, error) {
-	w := newWorkspace()
+	w := secretWorkspace()
 	defer w.wipe()
 	if err := w.decodeUnblinded(n); err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (f *Factor) prove(r *ristretto.Scalar, n, moved []UnblindedElement) (Proof,
 	if err := checkMove(n, moved); err != nil {
 		return Proof{}, err
 	}
-	w := newWorkspace()
+	w := secretWorkspace()
 	defer w.wipe()
 	if err := w.decodeUnblinded(n); err != nil {
 		return Proof{}, err
@@ -95,7 +95,7 @@ func VerifyRekey(from, to *PublicKey, n, moved []UnblindedElement, p Proof) erro
 	if err := checkMove(n, moved); err != nil {
 		return err
 	}
-	w := newWorkspace()
+	w := secretWorkspace()
 	defer w.wipe()
 	if err := w.decodeUnblinded(n); err != nil {
 		return err

@@ -210,9 +210,11 @@ func TestBoundsOfAddCached(t *testing.T) {
 	}
 	e := b.reduced("E", b.sub(right, left, 8))
 	h := b.reduced("H", b.add(right, left))
-	f := b.reduced("F", b.sub(product, c, 8))
-	g := b.reduced("G", b.add(product, c))
-	b.project(e, f, g, h)
+	for _, d := range []bound{product, b.add(reduced, reduced)} { // of ADDCACHED, and of ADDAFFINE
+		f := b.reduced("F", b.sub(b.wide("D", d), c, 8))
+		g := b.reduced("G", b.add(d, c))
+		b.project(e, f, g, h)
+	}
 }
 
 func TestBoundsOfFunctions(t *testing.T) {

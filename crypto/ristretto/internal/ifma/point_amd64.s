@@ -97,8 +97,18 @@
 //
 //	E = B - A   H = B + A   F = D - C   G = D + C
 //
-// each carried once.
-#define ADDCACHED \
+// each carried once. ADDAFFINE does so for a point with z = 1, where D = 2Z.
+#define ADDCACHED ADDPOINT(TIMESZ2)
+#define ADDAFFINE ADDPOINT(TWICE)
+
+#define TIMESZ2 \
+	LOADB(cached_z2, DX); \
+	MUL
+
+#define TWICE ADD(A0, A1, A2, A3, A4, A0, A1, A2, A3, A4, R0, R1, R2, R3, R4)
+
+// ADDPOINT does these. Its argument sets R = D with A = Z.
+#define ADDPOINT(timesZ) \
 	LOADA(Vector_y, DI); \
 	LOADB(Vector_x, DI); \
 	ADD(A0, A1, A2, A3, A4, B0, B1, B2, B3, B4, S0, S1, S2, S3, S4); \
@@ -134,8 +144,7 @@
 	STOREB(scratch_h, SI); \
 	CARRYS; \
 	LOADA(Vector_z, DI); \
-	LOADB(cached_z2, DX); \
-	MUL; \
+	timesZ; \
 	STORES(scratch_e, SI); \
 	LOADB(scratch_c, SI); \
 	ADD(R0, R1, R2, R3, R4, B0, B1, B2, B3, B4, A0, A1, A2, A3, A4); \
@@ -372,5 +381,99 @@ added:
 	DECQ CX
 	JNS  digit
 	EXTEND
+	WIPE
+	RET
+
+// Points that are gathered have z = 1 and stand in memory one after the other, each 16 words: y+x, y-x and 2dt, five limbs
+// each, and a word that is not used. Eight of them, one for each lane, are turned so that a register has one limb of all.
+
+// ENTRY points to the point that lane j is to add: the number at R8 is its own, or its complement where it is negated.
+#define ENTRY(j, reg) \
+	MOVLQSX (4*j)(R8), AX; \
+	MOVQ    AX, reg; \
+	SARQ    $63, AX; \
+	XORQ    AX, reg; \
+	SHLQ    $7, reg; \
+	ADDQ    BX, reg
+
+// ENTRIES points to all eight, and sets NEGATIVE.
+#define ENTRIES \
+	VPMOVSXDQ (R8), Z24; \
+	VPMOVQ2M Z24, NEGATIVE; \
+	ENTRY(0, R9); \
+	ENTRY(1, R10); \
+	ENTRY(2, R11); \
+	ENTRY(3, R12); \
+	ENTRY(4, R13); \
+	ENTRY(5, CX); \
+	ENTRY(6, DX); \
+	ENTRY(7, R15)
+
+// TURN reads the eight words at off of each point, and leaves word i of all points in register Z(i), for i from 0 to 7. Pairs of
+// points are interleaved word by word, and then their 128 bits put together, twice.
+#define TURN(off) \
+	VMOVDQU64 off(R9), Z8; \
+	VMOVDQU64 off(R10), Z9; \
+	VMOVDQU64 off(R11), Z10; \
+	VMOVDQU64 off(R12), Z11; \
+	VMOVDQU64 off(R13), Z12; \
+	VMOVDQU64 off(CX), Z13; \
+	VMOVDQU64 off(DX), Z14; \
+	VMOVDQU64 off(R15), Z15; \
+	VPUNPCKLQDQ Z9, Z8, Z0; \
+	VPUNPCKHQDQ Z9, Z8, Z1; \
+	VPUNPCKLQDQ Z11, Z10, Z2; \
+	VPUNPCKHQDQ Z11, Z10, Z3; \
+	VPUNPCKLQDQ Z13, Z12, Z4; \
+	VPUNPCKHQDQ Z13, Z12, Z5; \
+	VPUNPCKLQDQ Z15, Z14, Z6; \
+	VPUNPCKHQDQ Z15, Z14, Z7; \
+	VSHUFI64X2 $0x88, Z2, Z0, Z8; \
+	VSHUFI64X2 $0xdd, Z2, Z0, Z9; \
+	VSHUFI64X2 $0x88, Z6, Z4, Z10; \
+	VSHUFI64X2 $0xdd, Z6, Z4, Z11; \
+	VSHUFI64X2 $0x88, Z3, Z1, Z12; \
+	VSHUFI64X2 $0xdd, Z3, Z1, Z13; \
+	VSHUFI64X2 $0x88, Z7, Z5, Z14; \
+	VSHUFI64X2 $0xdd, Z7, Z5, Z15; \
+	VSHUFI64X2 $0x88, Z10, Z8, Z0; \
+	VSHUFI64X2 $0x88, Z11, Z9, Z2; \
+	VSHUFI64X2 $0xdd, Z10, Z8, Z4; \
+	VSHUFI64X2 $0xdd, Z11, Z9, Z6; \
+	VSHUFI64X2 $0x88, Z14, Z12, Z1; \
+	VSHUFI64X2 $0x88, Z15, Z13, Z3; \
+	VSHUFI64X2 $0xdd, Z14, Z12, Z5; \
+	VSHUFI64X2 $0xdd, Z15, Z13, Z7
+
+// GATHER reads the points that are next into the selected one of the scratch, but for its z.
+#define GATHER \
+	ENTRIES; \
+	TURN(0); \
+	STORE(Z0, Z1, Z2, Z3, Z4, scratch_selected+cached_yPlusX, SI); \
+	VMOVDQU64 Z5, (scratch_selected+cached_yMinusX+0*64)(SI); \
+	VMOVDQU64 Z6, (scratch_selected+cached_yMinusX+1*64)(SI); \
+	VMOVDQU64 Z7, (scratch_selected+cached_yMinusX+2*64)(SI); \
+	TURN(64); \
+	VMOVDQU64 Z0, (scratch_selected+cached_yMinusX+3*64)(SI); \
+	VMOVDQU64 Z1, (scratch_selected+cached_yMinusX+4*64)(SI); \
+	STORE(Z2, Z3, Z4, Z5, Z6, scratch_selected+cached_t2d, SI)
+
+// func addEach(p *Vector, s *scratch, points *affine, entries *[Lanes]int32, n int)
+TEXT ·addEach(SB), NOSPLIT, $0-40
+	MOVQ p+0(FP), DI
+	MOVQ s+8(FP), SI
+	MOVQ points+16(FP), BX
+	MOVQ entries+24(FP), R8
+	CONSTANTS
+
+point:
+	GATHER
+	LEAQ scratch_selected(SI), DX
+	ADDAFFINE
+	PROJECT
+	EXTEND
+	ADDQ $32, R8
+	DECQ n+32(FP)
+	JNZ  point
 	WIPE
 	RET
