@@ -9,7 +9,7 @@ BENCH ?= .
 HISTORIES ?= 1000
 SEED ?= 1
 
-.PHONY: build test check cross bench fuzz
+.PHONY: build test check cross bench bench-engine fuzz
 
 build:
 	$(BUILD) -o bin/kith ./cmd/kith
@@ -40,6 +40,11 @@ cross:
 
 bench:
 	go test -run '^$$' -bench '$(BENCH)' ./...
+
+# Beside circl, by the fastest engine that this machine has and by the portable one: a minute, and a quiet machine.
+bench-engine: build
+	bin/kith bench engine
+	bin/kith bench engine --engine portable
 
 fuzz:
 	@for package in $$(go list ./...); do \

@@ -3,6 +3,7 @@
 //	kith demo          private discovery from end to end, with nothing to install
 //	kith serve         the server, on Redis or on an embedded store
 //	kith register      register a number; kith unregister removes it
+//	kith import        register the lines of a file
 //	kith discover      find which contacts of an address book are registered
 //	kith epoch         rotate the key, and see how far that is
 //	kith keylog        check the log of public keys, or be its witness
@@ -10,6 +11,7 @@
 //	kith keyring       back up, restore, and seal the keys anew
 //	kith token         keys and tokens for trying things out
 //	kith attack-cost   what it takes to find all users by trying all numbers
+//	kith bench         how fast it is here
 //
 // Results go to standard output. Messages go to standard error, each line beginning with "kith: ", in lower case and
 // without a period; an expected mistake is followed by a line that begins with "hint: ". The exit status is 0, 1 for a
@@ -33,6 +35,7 @@ type commands struct {
 	Serve      serveCommand      `cmd:"" help:"Run the server."`
 	Register   registerCommand   `cmd:"" help:"Register a phone number, or hide it."`
 	Unregister unregisterCommand `cmd:"" help:"Remove a phone number."`
+	Import     importCommand     `cmd:"" help:"Register the lines of a file: all users of a messenger, for one."`
 	Discover   discoverCommand   `cmd:"" help:"Find which contacts of an address book are registered."`
 	Epoch      epochCommand      `cmd:"" help:"Rotate the key, and see how far that is."`
 	Keylog     keylogCommand     `cmd:"" help:"Check the log of public keys, or be its witness."`
@@ -40,6 +43,7 @@ type commands struct {
 	Keyring    keyringCommand    `cmd:"" help:"Back up, restore, and seal the keys anew."`
 	Token      tokenCommand      `cmd:"" help:"Make keys and tokens for trying things out."`
 	AttackCost attackCostCommand `cmd:"" help:"Count what it takes to find all users by trying all numbers."`
+	Bench      benchCommand      `cmd:"" help:"Measure how fast it is here."`
 }
 
 const description = `Private contact discovery: find which of your contacts use an app, without giving it your address book.
@@ -82,7 +86,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 // helpHint names the help that fits a command line that was not understood.
 func helpHint(args []string) string {
-	for _, name := range []string{"demo", "serve", "register", "unregister", "discover", "epoch", "keylog", "quota", "keyring", "token", "attack-cost"} {
+	for _, name := range []string{"demo", "serve", "register", "unregister", "import", "discover", "epoch", "keylog", "quota", "keyring", "token", "attack-cost", "bench"} {
 		if len(args) > 0 && args[0] == name {
 			return "kith " + name + " --help"
 		}
