@@ -13,11 +13,10 @@ import (
 
 // workspace is what a batch is computed in. Its memory is used again.
 type workspace struct {
-	batch    ristretto.Batch
-	weights  []ristretto.Scalar
-	elements []ristretto.Element
-	lengths  []int
-	bytes    []byte
+	batch   ristretto.Batch
+	weights []ristretto.Scalar
+	lengths []int
+	bytes   []byte
 }
 
 // Work spaces for public elements and for secret ones are never the same: so those for public ones need not be cleared.
@@ -37,7 +36,6 @@ func secretWorkspace() *workspace { return secretWorkspaces.Get().(*workspace) }
 func (w *workspace) wipe() {
 	w.batch.Wipe()
 	clear(w.weights[:cap(w.weights)])
-	clear(w.elements[:cap(w.elements)])
 	clear(w.bytes[:cap(w.bytes)])
 	secretWorkspaces.Put(w)
 }
