@@ -27,6 +27,7 @@ type Metrics struct {
 	age       *prometheus.GaugeVec
 	keyUsed   *prometheus.GaugeVec
 	keyLimit  *prometheus.GaugeVec
+	engine    *prometheus.GaugeVec
 	limited   limitMetrics
 }
 
@@ -68,16 +69,22 @@ func NewMetrics() *Metrics {
 		keyLimit: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "kith_key_ceiling", Help: "How many may be before the key is to be rotated.",
 		}, []string{"epoch"}),
+		engine: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "kith_engine_info", Help: "1, with the engine that computes elements: ifma, or portable.",
+		}, []string{"engine"}),
 		corrupt: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "kith_corrupt_records_total", Help: "Stored records found malformed, counted each time they were met.",
 		}),
 	}
 	m.registry.MustRegister(m.requests, m.durations, m.elements, m.tags, m.buckets, m.memory, m.corrupt, m.shards, m.warm, m.age,
-		m.keyUsed, m.keyLimit,
+		m.keyUsed, m.keyLimit, m.engine,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.limited = newLimitMetrics(m.registry)
 	return m
 }
+
+// Engine tells which engine computes elements.
+func (m *Metrics) Engine(name string) { m.engine.WithLabelValues(name).Set(1) }
 
 // Corrupt counts stored records that were found malformed, for directory.Config.OnCorrupt.
 func (m *Metrics) Corrupt(records int) { m.corrupt.Add(float64(records)) }

@@ -56,6 +56,9 @@ func (cmd *demoCommand) Run(ctx context.Context, t *terminal) error {
 	if !normalize.ValidRegion(cmd.Region) {
 		return withHint(errors.New("--region is not a region"), "two letters, such as US or DE")
 	}
+	if err := checkEngine(); err != nil {
+		return err
+	}
 	book, err := cmd.addressBook()
 	if err != nil {
 		return err

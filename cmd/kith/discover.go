@@ -47,6 +47,9 @@ func (cmd *discoverCommand) Run(ctx context.Context, t *terminal) error {
 	if cmd.Region == "" && cmd.OwnNumber == "" {
 		return withHint(errors.New("the region of numbers without country code is not known"), "--region US, say, or --own-number +1...")
 	}
+	if err := checkEngine(); err != nil {
+		return err
+	}
 	keyLog, err := cmd.keyLog()
 	if err != nil {
 		return err

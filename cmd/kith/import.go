@@ -58,6 +58,9 @@ func (cmd *importCommand) Run(ctx context.Context, t *terminal) error {
 	if cmd.FromLine < 0 || cmd.Writers < 0 {
 		return errors.New("--from-line and --writers: at least 1")
 	}
+	if err := checkEngine(); err != nil {
+		return err
+	}
 	if err := withholdMemory(); err != nil {
 		t.say("warning: the system may write keys to a core dump: %v", err)
 	}

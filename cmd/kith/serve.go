@@ -60,9 +60,18 @@ type rotationTimes struct {
 	SecondSweep   time.Duration `hidden:"" default:"10m" help:"How long after that they are removed once more."`
 }
 
+// Help is shown with the flags.
+func (*serveCommand) Help() string {
+	return `Elements are computed by AVX-512 IFMA where the processor has it, and otherwise by the portable engine, which
+KITH_ENGINE=portable in the environment asks for everywhere. The log and the metric kith_engine_info tell which one runs.`
+}
+
 // Run builds a server from the flags and answers until the process is told to stop.
 func (cmd *serveCommand) Run(ctx context.Context, t *terminal) error {
 	if err := cmd.check(); err != nil {
+		return err
+	}
+	if err := checkEngine(); err != nil {
 		return err
 	}
 	if err := withholdMemory(); err != nil {

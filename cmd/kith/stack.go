@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/kith-project/kith/crypto/ristretto"
 	"github.com/kith-project/kith/server"
 	"github.com/kith-project/kith/server/bucket"
 	"github.com/kith-project/kith/server/directory"
@@ -66,6 +67,8 @@ type stackConfig struct {
 // buildStack opens the keyring of a store, making the first epoch if there is none, and puts a server on it.
 func buildStack(ctx context.Context, c stackConfig) (*stack, error) {
 	metrics := c.metrics
+	metrics.Engine(ristretto.Engine())
+	c.logger.Info("elements are computed", "engine", ristretto.Engine())
 	store := directory.New(c.rdb, directory.Config{OnCorrupt: metrics.Corrupt})
 	if err := keyring.Create(ctx, c.rdb, keyring.CreateOptions{
 		Masters: c.masters, Rand: rand.Reader, Plan: planFor(c.expectedUsers, c.minAnonymity), Origin: c.keylogOrigin,
