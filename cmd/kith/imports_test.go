@@ -27,6 +27,7 @@ var imports = map[string][]string{
 	"client":                             {"crypto", "crypto/filter", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize"},
 	"bench":                              {"client"},
 	"bench/engine":                       {"crypto/ristretto", "crypto/voprf"},
+	"bench/rig":                          {},
 	"server/chaos":                       {}, // tests alone
 	"server/ephemeral":                   {},
 	"server/redistest":                   {},
@@ -61,7 +62,7 @@ var only = map[string][]string{
 	"github.com/MicahParks":           {"server/token"},
 	"github.com/prometheus":           {"server"},
 	"github.com/redis/go-redis": {"server/directory", "server/keyring", "server/lookup", "server/quota", "server/rotation", "server/snapshot",
-		"server/ephemeral", "server/redistest", "server/usage", "cmd/kith"},
+		"server/ephemeral", "server/redistest", "server/usage", "bench/rig", "cmd/kith"},
 	"github.com/alecthomas/kong":      {"cmd/kith"},
 	"testing":                         {"server/redistest"},
 	"github.com/schollz/progressbar":  {"cmd/kith"},
