@@ -81,15 +81,16 @@ func importCost(users int, took, kith, redis time.Duration) string {
 	micros := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(users) }
 	cores := runtime.NumCPU()
 	all, one := float64(kith+redis)/float64(took)/float64(cores), float64(redis)/float64(took)
-	bound := "neither is busy all the time: other work, the disk, or waiting"
+	bound := "bound by what else the machine did, or by the disk"
 	switch {
 	case one > 0.9:
 		bound = "bound by Redis, which computes on one core"
 	case all > 0.9:
 		bound = "bound by the cores of the machine"
 	}
-	return fmt.Sprintf("%d users in %.1f s: %.0f a second; processor time a user: kith %.1f µs, Redis %.1f µs; %.0f %% of %d cores, Redis %.0f %% of one: %s",
-		users, took.Seconds(), float64(users)/took.Seconds(), micros(kith), micros(redis), 100*all, cores, 100*one, bound)
+	alone := min(float64(cores)/(micros(kith)+micros(redis)), 1/micros(redis)) * 1e6
+	return fmt.Sprintf("%d users in %.1f s: %.0f a second; processor time a user: kith %.1f µs, Redis %.1f µs; %.0f %% of %d cores, Redis %.0f %% of one: %s; with all of the cores at most %.0f a second",
+		users, took.Seconds(), float64(users)/took.Seconds(), micros(kith), micros(redis), 100*all, cores, 100*one, bound, alone)
 }
 
 // redisCPU returns the processor time of a Redis and its children.

@@ -1,7 +1,8 @@
--- apply.lua writes records of one partition, by the rules in the package comment of directory.
+-- apply.lua writes records of one partition, by the rules in the package comment of directory. It follows whole.lua.
 --
 -- It first reads and decides everything and only then writes, so an error while reading leaves the partition as it was.
--- Of the writing, the stream goes first: it is the only key that was not read, and so the only one that can still refuse.
+-- Of the writing, the stream goes first: it is the only key that was not read, and so the only one that can still refuse. The
+-- counters by format are read by nobody who decides anything, so that one which is no number does not matter here.
 -- For Redis 7.0 and for miniredis: no struct, bit or cmsgpack. Byte strings are never compared with "<", which would
 -- follow the server's locale. Versions are below 2^53, where Lua's numbers are exact.
 --
@@ -24,14 +25,13 @@
 -- Changes of visibility get the numbers 1, 2, 3, ... without holes, as the stream's ids <number>-0, and the meta hash
 -- counts them: a reader sees by the numbers whether any was trimmed, lost or rolled back.
 --
--- Returns {'INCOMPLETE'} if there is no meta hash and {'STALE'} if it has seen a higher generation, and then writes
--- nothing. Otherwise {'OK', result, version, result, version, ...} in the order of the writes: a result as below, and the
--- version stored afterwards, 0 for none.
+-- Returns {'INCOMPLETE'} if there is no meta hash, or none that can be read, and {'STALE'} if it has seen a higher
+-- generation, and then writes nothing. Otherwise {'OK', result, version, result, version, ...} in the order of the writes:
+-- a result as below, and the version stored afterwards, 0 for none.
 
 local APPLIED, LOST, CONFLICT, CORRUPT = 1, 2, 3, 4
 local VISIBLE, HIDDEN, DELETED = 1, 2, 3
 local VISIBLE_SIZE, TOMBSTONE_SIZE = 116, 48
-local VERSION_END = 9007199254740992 -- 2^53
 local FIELDS = 7
 local COUNTERS = {'visible', 'hidden', 'deleted'} -- by format
 
@@ -75,7 +75,7 @@ local function parse(value)
 end
 
 local meta = redis.call('HMGET', KEYS[1], 'fence', 'changes')
-local fence, changed = tonumber(meta[1] or ''), tonumber(meta[2] or '')
+local fence, changed = whole(meta[1]), whole(meta[2])
 if not fence or not changed then
   return {'INCOMPLETE'}
 end
@@ -181,7 +181,7 @@ for _, h in ipairs(hashes) do
 end
 for format, change in ipairs(counts) do
   if change ~= 0 then
-    redis.call('HINCRBY', KEYS[1], COUNTERS[format], string.format('%.0f', change))
+    redis.pcall('HINCRBY', KEYS[1], COUNTERS[format], string.format('%.0f', change))
   end
 end
 return reply

@@ -9,7 +9,8 @@ import (
 )
 
 // HighestFence returns the highest generation that any partition of an epoch has seen, 0 if all are missing. It is for
-// restoring a keyring, whose generation has to be above. It returns ErrUnavailable or ErrLayout.
+// restoring a keyring, whose generation has to be above. What is no generation lets no write pass and is left out. It returns
+// ErrUnavailable or ErrLayout.
 func (s *Store) HighestFence(ctx context.Context, layout Layout) (uint64, error) {
 	if err := layout.Validate(); err != nil {
 		return 0, err
@@ -33,7 +34,7 @@ func (s *Store) HighestFence(ctx context.Context, layout Layout) (uint64, error)
 			if err != nil {
 				return 0, unavailable(err)
 			}
-			if fence, err := strconv.ParseUint(text, 10, 64); err == nil {
+			if fence, err := strconv.ParseUint(text, 10, 53); err == nil {
 				highest = max(highest, fence)
 			}
 		}

@@ -1,4 +1,5 @@
--- moves.lua stores beside one partition what a rotation keeps of having moved its buckets to another epoch.
+-- moves.lua stores beside one partition what a rotation keeps of having moved its buckets to another epoch. It follows
+-- whole.lua.
 --
 -- The moves of a partition are all to one epoch, the latest: epochs are numbered upwards, and what is kept of a move to
 -- an earlier one, which was aborted, goes when the first to a later one comes.
@@ -12,11 +13,11 @@
 -- Returns {'INCOMPLETE'} if there is no meta hash; {'STALE'} if it has seen a higher generation, or the moves are to a
 -- later epoch; and otherwise {'OK'}.
 
-local fence = tonumber(redis.call('HGET', KEYS[1], 'fence') or '')
+local fence = whole(redis.call('HGET', KEYS[1], 'fence'))
 if not fence then
   return {'INCOMPLETE'}
 end
-local epoch, target = tonumber(redis.call('HGET', KEYS[2], 'epoch') or '0'), tonumber(ARGV[2])
+local epoch, target = whole(redis.call('HGET', KEYS[2], 'epoch')) or 0, tonumber(ARGV[2])
 if tonumber(ARGV[1]) < fence or target < epoch then
   return {'STALE'}
 end

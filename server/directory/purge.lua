@@ -17,6 +17,6 @@ for i = 1, #ARGV, 2 do
   end
 end
 if removed > 0 then
-  redis.call('HINCRBY', KEYS[1], 'deleted', string.format('%.0f', -removed))
+  redis.pcall('HINCRBY', KEYS[1], 'deleted', string.format('%.0f', -removed))
 end
 return {'OK', removed}

@@ -7,6 +7,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+//go:embed whole.lua
+var wholeSource string
+
 //go:embed apply.lua
 var applySource string
 
@@ -23,11 +26,11 @@ var movesSource string
 var dropMovesSource string
 
 var (
-	applyScript     = redis.NewScript(applySource)
-	fenceScript     = redis.NewScript(fenceSource)
+	applyScript     = redis.NewScript(wholeSource + applySource)
+	fenceScript     = redis.NewScript(wholeSource + fenceSource)
 	purgeScript     = redis.NewScript(purgeSource)
-	movesScript     = redis.NewScript(movesSource)
-	dropMovesScript = redis.NewScript(dropMovesSource)
+	movesScript     = redis.NewScript(wholeSource + movesSource)
+	dropMovesScript = redis.NewScript(wholeSource + dropMovesSource)
 )
 
 // The first element of a script's reply.
