@@ -9,17 +9,11 @@ import (
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/kith-project/kith/server/directory"
 )
 
 const (
 	backupFormat  = "kith-keyring-backup/1"
 	backupPurpose = "backup"
-	// orphans is how many epochs after the last one of a backup Restore looks for.
-	orphans = 256
-	// skipped is how many ids Restore leaves out after the last one that it knows of, for epochs that left no trace.
-	skipped = 16
 )
 
 var (
@@ -65,12 +59,6 @@ func Backup(ctx context.Context, rdb redis.UniversalClient, masters []MasterKey,
 	return json.Marshal(backup{Format: backupFormat, Master: snapshot.master.id(), Sealed: sealed})
 }
 
-// Fences is what Restore needs of the directory.
-type Fences interface {
-	// HighestFence returns the highest generation that any partition of an epoch has seen, 0 if it has none.
-	HighestFence(ctx context.Context, layout directory.Layout) (uint64, error)
-}
-
 // Restored says what Restore has done.
 type Restored struct {
 	Generation uint64
@@ -84,36 +72,18 @@ type Restored struct {
 //
 // The key log is restored as it was: devices that saw a later checkpoint refuse it as rolled back.
 //
-// It returns ErrBackup, ErrExists, the errors of fences and those of Open.
+// It returns ErrBackup, ErrExists, ErrFence, the errors of fences and those of Open.
 func Restore(ctx context.Context, rdb redis.UniversalClient, data []byte, masters []MasterKey, fences Fences) (Restored, error) {
 	fields, snapshot, err := openBackup(data, masters)
 	if err != nil {
 		return Restored{}, err
 	}
-	r := Restored{Generation: snapshot.Generation}
-	for _, epoch := range snapshot.Epochs {
-		if err := r.raise(ctx, fences, epoch.Layout); err != nil {
-			return Restored{}, err
-		}
+	found, err := snapshot.survey(ctx, fences)
+	if err != nil {
+		return Restored{}, err
 	}
-	next := snapshot.nextID()
-	for id := next; id < next+orphans; id++ {
-		before := r.Generation
-		r.Generation = 0
-		// Every layout has a partition 0.
-		if err := r.raise(ctx, fences, directory.Layout{Epoch: id}); err != nil {
-			return Restored{}, err
-		}
-		if r.Generation > 0 {
-			r.Orphans = append(r.Orphans, id)
-		}
-		r.Generation = max(before, r.Generation)
-	}
-	if n := len(r.Orphans); n > 0 {
-		next = r.Orphans[n-1] + 1
-	}
-	fields[fieldNextEpoch] = strconv.FormatUint(uint64(next+skipped), 10)
-	r.Generation++
+	r := Restored{Generation: max(snapshot.Generation, found.generation) + 1, Orphans: found.orphans}
+	fields[fieldNextEpoch] = strconv.FormatUint(uint64(found.next), 10)
 	delete(fields, fieldGeneration)
 	pairs := make([]any, 0, 2*len(fields))
 	for field, value := range fields {
@@ -124,13 +94,6 @@ func Restore(ctx context.Context, rdb redis.UniversalClient, data []byte, master
 		return Restored{}, ErrExists
 	}
 	return r, err
-}
-
-// raise raises the generation to the highest fence of an epoch.
-func (r *Restored) raise(ctx context.Context, fences Fences, layout directory.Layout) error {
-	fence, err := fences.HighestFence(ctx, layout)
-	r.Generation = max(r.Generation, fence)
-	return err
 }
 
 // openBackup returns the fields of a backup and the keyring in them.

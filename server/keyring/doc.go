@@ -1,11 +1,14 @@
 // Package keyring keeps the epochs of a deployment: their public keys, their private and storage keys sealed under the
 // master key, their states and layouts, in one Redis hash that every server follows.
 //
-// The hash changes only by compare-and-set on its generation, a counter that each change raises by one. A server hands
-// the generation it knows to every write of the directory, whose fence refuses older ones, so that no server writes by a
+// The hash changes only by compare-and-set on its generation, a counter that each change raises. A server hands the
+// generation it knows to every write of the directory, whose fence refuses older ones, so that no server writes by a
 // keyring that has changed under it. Every change is announced, what a server knows is read again every second in case it
 // missed that, and a keyring that could not be read for some seconds, or is gone from the store, is an error rather than
 // an old answer.
+//
+// A failover can lose the last changes. A server that knows them writes them back (Follow). If none does, and partitions
+// have seen them, the keyring is Behind, until Heal has raised its generation above theirs.
 //
 // # Rotation
 //
@@ -30,7 +33,7 @@
 //	master          what tells the master key from another: 8 bytes of hex derived from it
 //	account-key     60 bytes, sealed: the key under which account ids are hashed before they name anything in the store
 //	epoch:<id>      JSON, see record
-//	next-epoch      decimal, after a restore: the lowest id that a new epoch may have
+//	next-epoch      decimal, after Restore or Heal: the lowest id that a new epoch may have
 //	log-key         60 bytes, sealed: the seed of the key that signs the key log
 //	log-origin      the name of the log
 //	log:<n>         its entries, n from 0

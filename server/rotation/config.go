@@ -36,11 +36,14 @@ type Keyring interface {
 	AcceptLoss(ctx context.Context, id uint32, records int) error
 	Activate(ctx context.Context, id uint32) error
 	Retire(ctx context.Context, id uint32) error
+	Behind(ctx context.Context, fences keyring.Fences) (bool, error)
+	Heal(ctx context.Context, fences keyring.Fences) (keyring.Healed, error)
 }
 
 // Directory is what a rotation needs of the directory; *directory.Store is one.
 type Directory interface {
 	keyring.Partitions
+	keyring.Fences
 	RaiseFence(ctx context.Context, layout directory.Layout, partition uint32, generation uint64) error
 	ScanBuckets(ctx context.Context, layout directory.Layout, buckets []uint32) ([][]directory.Scanned, error)
 	GetAll(ctx context.Context, layout directory.Layout, tags []crypto.Tag) ([]directory.Found, error)
@@ -82,7 +85,7 @@ type Config struct {
 	// Evaluations returns how many elements were evaluated under the key of an epoch, for Status. If nil, that is 0.
 	Evaluations func(ctx context.Context, epoch uint32) (int64, error)
 	// OnError is called with what kept a rotation from going on: ErrUnavailable, ErrUnreadable, or an error of package
-	// keyring or directory. The work is tried again. Its text contains no tags, keys or addresses. If nil, nobody is told.
+	// keyring or directory, and the work is tried again; and with ErrLostChanges after the keyring was healed. Its text contains no tags, keys or addresses. If nil, nobody is told.
 	// It may be called concurrently.
 	OnError func(error)
 	// Rand is where the nonces of sealed labels and proofs come from. If nil, crypto/rand.

@@ -52,6 +52,12 @@
 // multiplied by the one factor that takes the old public key to the new one, with the list of old and new tags. Audit
 // checks them; what it can not see is in its comment. They go with the partition when the old epoch is retired.
 //
+// # A keyring that has lost changes
+//
+// A failover of the keyring's Redis can lose its last changes, while partitions, on other machines, have their
+// generation in their fences: every write there is refused then. A server that knows the changes writes them back (package
+// keyring); if that has not happened after ten seconds, a Rotator raises the keyring's generation above the fences.
+//
 // # What it leaves out
 //
 // Beginning and aborting a rotation, which are steps of package keyring, and HTTP.

@@ -14,6 +14,9 @@ var (
 	// ErrUnreadable means that records of the old epoch can not be read, more than the operator has accepted to lose. The
 	// new epoch does not become active.
 	ErrUnreadable = errors.New("rotation: more records can not be read than are accepted to be lost")
+	// ErrLostChanges means that the store had lost the last changes of the keyring, and that no server knew them. They are
+	// gone: an epoch that had become active may be staged again, for instance. Writes go on.
+	ErrLostChanges = errors.New("rotation: the store has lost the last changes of the keyring, which partitions have seen")
 )
 
 // unavailable returns err as an ErrUnavailable without its text, which may name keys and addresses. An ended context is

@@ -1,5 +1,6 @@
 -- queue.lua hands out the items of one phase of a rotation: numbers from 0 to below a total, each to one owner at a time.
 --
+-- A queue with anything in it that this script does not write is one that was lost: it is removed, and opened anew.
 -- All of it is by this server's clock. An item is done when its owner says so, and is given to another when the owner has
 -- not been heard of for the length of its lease. For Redis 7.0 and for miniredis.
 --
@@ -37,8 +38,26 @@ local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 local LIFE = 30 * 24 * 3600 * 1000 -- ms for which a queue that nobody touches is kept
 local WINDOW = 10000               -- ms between two moments of the rate
 
+local NUMBERS = {'total', 'size', 'expected', 'started', 'next', 'done', 'records', 'written', 'unreadable', 'since',
+  'since_records', 'before', 'before_records'}
+
+-- whole returns a stored number, or nil for what is none: tonumber takes 'nan' too.
+local function whole(value)
+  return value and #value <= 16 and string.find(value, '^%d+$') and tonumber(value) or nil
+end
+
+-- readable reports whether all that is read below is there.
+local function readable()
+  for _, value in ipairs(redis.call('HMGET', queue, unpack(NUMBERS))) do
+    if not whole(value) then
+      return false
+    end
+  end
+  return whole(redis.call('HGET', queue, 'size')) > 0
+end
+
 local function number(field)
-  return tonumber(redis.call('HGET', queue, field) or '0')
+  return whole(redis.call('HGET', queue, field)) or 0
 end
 
 local function text(n)
@@ -51,12 +70,18 @@ local function live()
 end
 
 -- due returns an item that may be given again, or nothing.
-local function due(horizon)
-  local items = redis.call('ZRANGEBYSCORE', times, '-inf', text(now), 'LIMIT', 0, 1)
-  if #items == 0 then
-    items = redis.call('ZRANGEBYSCORE', times, '(' .. text(now + horizon), '+inf', 'LIMIT', 0, 1)
+local function due(horizon, total)
+  while true do
+    local items = redis.call('ZRANGEBYSCORE', times, '-inf', text(now), 'LIMIT', 0, 1)
+    if #items == 0 then
+      items = redis.call('ZRANGEBYSCORE', times, '(' .. text(now + horizon), '+inf', 'LIMIT', 0, 1)
+    end
+    local item = whole(items[1])
+    if #items == 0 or item and item < total then
+      return items[1]
+    end
+    redis.call('ZREM', times, items[1])
   end
-  return items[1]
 end
 
 local function claim(owner, lease, horizon)
@@ -66,7 +91,7 @@ local function claim(owner, lease, horizon)
     item = text(next)
     redis.call('HSET', queue, 'next', text(next + 1))
   else
-    item = due(horizon)
+    item = due(horizon, total)
   end
   if number('done') >= total then
     complete = 1
@@ -112,12 +137,16 @@ local function complete(item, records, written, unreadable, again)
     mark()
   end
   redis.call('HINCRBY', queue, 'written', text(written))
-  redis.call('HINCRBY', queue, 'unreadable', text(unreadable - tonumber(before or '0')))
+  redis.call('HINCRBY', queue, 'unreadable', text(unreadable - (whole(before) or 0)))
   return {'OK'}
 end
 
 local what = ARGV[1]
 local open = redis.call('HEXISTS', queue, 'total') == 1
+if open and not readable() then
+  redis.call('UNLINK', queue, times)
+  open = false
+end
 if what == 'open' then
   if not open then
     redis.call('DEL', queue, times)

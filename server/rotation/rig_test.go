@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"testing"
 	"time"
 
@@ -89,7 +90,8 @@ type server struct {
 	keys *keyring.Keyring
 	*registry.Registry
 	*Rotator
-	errors []error // that were reported, other than by step
+	mu     sync.Mutex // guards errors
+	errors []error    // that were reported, other than by step
 }
 
 // serverOn adds a server with a client of its own.
@@ -113,7 +115,11 @@ func (r *rig) server(configure func(*Config)) *server {
 	config := Config{
 		Redis: r.rdb, Directory: r.store, Keyring: s.keys, Share: 1, Workers: 1, Lease: lease,
 		SweepAfter: 3 * time.Millisecond, SecondSweep: 3 * time.Millisecond,
-		OnError: func(err error) { s.errors = append(s.errors, err) },
+		OnError: func(err error) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.errors = append(s.errors, err)
+		},
 	}
 	if configure != nil {
 		configure(&config)

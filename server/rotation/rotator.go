@@ -26,6 +26,7 @@ type Rotator struct {
 	config Config
 	nudge  chan struct{} // Wake was called
 	mend   time.Duration // mendPause, or less in tests
+	behind time.Duration // behindFor, or less in tests
 
 	// What follows belongs to the goroutine of Run.
 
@@ -40,7 +41,7 @@ func New(config Config) (*Rotator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Rotator{config: config, nudge: make(chan struct{}, 1), mend: mendPause}, nil
+	return &Rotator{config: config, nudge: make(chan struct{}, 1), mend: mendPause, behind: behindFor}, nil
 }
 
 // Wake has Run look at the keyring at once, as after a rotation was begun. It may be called concurrently.
@@ -52,8 +53,12 @@ func (r *Rotator) Wake() {
 }
 
 // Run does what is to be done, until ctx ends: the part of the work for which this server gets leases, and every step
-// that no server has made yet. Errors go to Config.OnError, and the work is tried again. It must not run twice at a time.
+// that no server has made yet. It also watches over the keyring, and heals it when the store has lost its last changes.
+// Errors go to Config.OnError, and the work is tried again. It must not run twice at a time.
 func (r *Rotator) Run(ctx context.Context) {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { r.watch(ctx) })
 	backoff := idle
 	for ctx.Err() == nil {
 		worked, errs := r.step(ctx)
