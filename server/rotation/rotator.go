@@ -329,7 +329,8 @@ func (r *Rotator) readable(ctx context.Context, t task, q *queue) (bool, error) 
 }
 
 // Activate makes a verified epoch active, as keyring.Activate does, at the word of an operator who accepts that so many
-// records which can not be read are left behind. A loss below 0 leaves what was accepted before. It may be called
+// records which can not be read are left behind. A loss below 0 leaves what was accepted before. A loss is remembered only
+// where it is enough: a rotation that goes on by itself does not lose more than it was allowed to. It may be called
 // concurrently, on any server.
 //
 // It returns keyring.ErrNotVerified if not every record is verified yet, or more than accepted can not be read; and the
@@ -339,27 +340,31 @@ func (r *Rotator) Activate(ctx context.Context, id uint32, loss int) error {
 	if err != nil {
 		return err
 	}
-	if loss >= 0 && e.State == keyring.StateStaged {
-		if err := r.config.Keyring.AcceptLoss(ctx, id, loss); err != nil {
-			return err
-		}
-		if e, err = r.read(ctx, id); err != nil {
-			return err
-		}
-	}
 	if phaseOf(e) == PhaseVerify {
-		p, err := r.queueOf(PhaseVerify, id).read(ctx)
-		if err != nil && !errors.Is(err, errNone) {
+		if err := r.accept(ctx, e, loss); err != nil {
 			return err
-		}
-		if err != nil || !p.complete() || p.unreadable > int64(e.Accepted) {
-			return keyring.ErrNotVerified
 		}
 		if err := r.config.Keyring.MarkVerified(ctx, id); err != nil {
 			return err
 		}
 	}
 	return r.config.Keyring.Activate(ctx, id)
+}
+
+// accept stores that an operator accepts a loss, if it is not below 0. It returns keyring.ErrNotVerified, and stores
+// nothing, if verify is not at its end or more records can not be read.
+func (r *Rotator) accept(ctx context.Context, e *keyring.Epoch, loss int) error {
+	if loss < 0 {
+		loss = e.Accepted
+	}
+	p, err := r.queueOf(PhaseVerify, e.ID).read(ctx)
+	if err != nil && !errors.Is(err, errNone) {
+		return err
+	}
+	if err != nil || !p.complete() || p.unreadable > int64(loss) {
+		return keyring.ErrNotVerified
+	}
+	return r.config.Keyring.AcceptLoss(ctx, e.ID, loss)
 }
 
 // read returns an epoch as it stands in the store.

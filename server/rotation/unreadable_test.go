@@ -83,6 +83,9 @@ func TestUnreadableRecordsKeepAnEpochFromBecomingActive(t *testing.T) {
 		if err := s.Activate(ctx, id, loss); !errors.Is(err, keyring.ErrNotVerified) {
 			t.Errorf("Activate accepting %d: got %v, want ErrNotVerified", loss, err)
 		}
+		if got := s.reload().Epoch(id).Accepted; got != 0 {
+			t.Errorf("Activate accepting %d was refused, and %d are accepted from then on", loss, got)
+		}
 	}
 	if errs := s.driveErrors(); len(errs) != 0 || s.reload().Epoch(id).State != keyring.StateStaged {
 		t.Errorf("got errors %v, and the epoch is %s", errs, s.reload().Epoch(id).State)
@@ -117,6 +120,22 @@ func TestUnreadableRecordsAreToldAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		id = s.stage(true, time.Hour)
+	}
+}
+
+// TestLossIsNotAcceptedBeforeItIsKnown: an operator who asks too early is refused, and what he would have given up is not
+// given up later, when the rotation goes on by itself.
+func TestLossIsNotAcceptedBeforeItIsKnown(t *testing.T) {
+	_, s, id, _ := unreadable(t)
+	for _, phase := range []Phase{PhaseCopy, PhaseVerify} {
+		s.drive(id, phase)
+		if err := s.Activate(context.Background(), id, 9); !errors.Is(err, keyring.ErrNotVerified) {
+			t.Errorf("in phase %s: got %v, want ErrNotVerified", phase, err)
+		}
+	}
+	s.driveErrors()
+	if e := s.reload().Epoch(id); e.State != keyring.StateStaged || e.Accepted != 0 {
+		t.Errorf("the epoch is %s, and %d are accepted; want it staged, and none", e.State, e.Accepted)
 	}
 }
 
