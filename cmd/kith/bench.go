@@ -2,5 +2,7 @@ package main
 
 // benchCommand is kith bench.
 type benchCommand struct {
-	Engine benchEngineCommand `cmd:"" help:"Compare the arithmetic of this machine with circl's, on one core."`
+	Engine   benchEngineCommand   `cmd:"" help:"Compare the arithmetic of this machine with circl's, on one core."`
+	Compare  benchCompareCommand  `cmd:"" help:"Compare Kith over HTTP with servers made of what could be picked instead, and with a lookup of hashed numbers."`
+	Opponent benchOpponentCommand `cmd:"" hidden:""`
 }

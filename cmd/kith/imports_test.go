@@ -26,7 +26,9 @@ var imports = map[string][]string{
 	"normalize":                          {},
 	"client":                             {"crypto", "crypto/filter", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize"},
 	"bench":                              {"client"},
+	"bench/compare":                      {"bench/meter", "crypto/ristretto"},
 	"bench/engine":                       {"crypto/ristretto", "crypto/voprf"},
+	"bench/meter":                        {},
 	"bench/rig":                          {},
 	"server/chaos":                       {}, // tests alone
 	"server/ephemeral":                   {},
@@ -46,15 +48,15 @@ var imports = map[string][]string{
 	"server/lookup":                      {"crypto", "server/bucket", "server/directory", "server/keyring", "server/snapshot"},
 	"server": {"crypto", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize", "server/admission", "server/bucket", "server/directory", "server/evaluator", "server/keyring",
 		"server/lookup", "server/quota", "server/registry", "server/snapshot", "server/token"},
-	"cmd/kith": {"bench", "bench/engine", "client", "crypto", "crypto/keylog", "crypto/ristretto", "crypto/secret", "crypto/voprf", "normalize", "server", "server/admission", "server/bucket",
+	"cmd/kith": {"bench", "bench/compare", "bench/engine", "bench/meter", "bench/rig", "client", "crypto", "crypto/keylog", "crypto/ristretto", "crypto/secret", "crypto/voprf", "normalize", "server", "server/admission", "server/bucket",
 		"server/directory", "server/ephemeral", "server/evaluator", "server/keyring", "server/lookup", "server/quota", "server/registry",
 		"server/rotation", "server/snapshot", "server/token", "server/usage"},
 }
 
 // only lists outside packages with the packages of Kith that may import them.
 var only = map[string][]string{
-	"github.com/labstack/echo":        {"server"},
-	"github.com/cloudflare/circl":     {"bench/engine"},
+	"github.com/labstack/echo":        {"bench/compare", "server"},
+	"github.com/cloudflare/circl":     {"bench/compare", "bench/engine"},
 	"filippo.io/edwards25519":         {"crypto/ristretto"},
 	"github.com/alicebob/miniredis":   {"server/ephemeral"},
 	"github.com/nyaruka/phonenumbers": {"normalize"},
@@ -62,7 +64,7 @@ var only = map[string][]string{
 	"github.com/MicahParks":           {"server/token"},
 	"github.com/prometheus":           {"server"},
 	"github.com/redis/go-redis": {"server/directory", "server/keyring", "server/lookup", "server/quota", "server/rotation", "server/snapshot",
-		"server/ephemeral", "server/redistest", "server/usage", "bench/rig", "cmd/kith"},
+		"server/ephemeral", "server/redistest", "server/usage", "bench/compare", "bench/meter", "bench/rig", "cmd/kith"},
 	"github.com/alecthomas/kong":      {"cmd/kith"},
 	"testing":                         {"server/redistest"},
 	"github.com/schollz/progressbar":  {"cmd/kith"},
