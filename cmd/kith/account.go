@@ -165,7 +165,7 @@ func hintForCode(err error, code string) error {
 	case "not-verified":
 		return withHint(err, "kith epoch status shows how far the rotation is; if records can not be read, --accept-loss N gives them up")
 	case "not-settled":
-		return withHint(err, "the last rotation is compared once more before its old epoch can go: kith epoch status shows how far that is")
+		return withHint(err, "the last rotation is compared once more before its old epoch can go: kith epoch status shows how far that is, or what keeps it")
 	case "invalid-cosignature":
 		return withHint(err, "the log may have grown since: kith keylog cosign signs the present checkpoint")
 	case "unavailable", "internal":

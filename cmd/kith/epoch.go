@@ -69,7 +69,7 @@ func (cmd *epochRotateCommand) Run(ctx context.Context, t *terminal) error {
 type epochActivateCommand struct {
 	adminFlags
 	ID         uint32 `arg:"" help:"The staged epoch."`
-	AcceptLoss *int64 `placeholder:"N" help:"Go on although up to N records can not be read: these registrations are given up, and have to be made again."`
+	AcceptLoss *int64 `placeholder:"N" help:"Go on although up to N records can not be read: these registrations are given up, and have to be made again. Also for an epoch that is active, and whose old epoch is kept because of them."`
 }
 
 // Run activates the epoch.

@@ -23,6 +23,7 @@ const (
 
 	phaseVerify = "verify"
 	phaseReady  = "ready"
+	phaseSettle = "settle"
 )
 
 // epochsStatus is the answer of GET /v1/epochs, as far as the commands need it.
@@ -163,7 +164,7 @@ var phaseTexts = map[string]string{
 	"copy":      "copying registrations",
 	phaseVerify: "checking every registration",
 	phaseReady:  "becoming active",
-	"settle":    "active; comparing registrations once more with the epoch before",
+	phaseSettle: "active; comparing registrations once more with the epoch before",
 	"sweep":     "over; what is stored of it is removed, and some minutes later once more",
 }
 
@@ -211,7 +212,7 @@ func (r *rotationState) progress() string {
 func (s *epochsStatus) warnings() []string {
 	var out []string
 	for _, e := range s.Epochs {
-		if r := e.Rotation; r != nil && r.Unreadable > r.Accepted && e.State == stateStaged {
+		if r := e.Rotation; r != nil && r.Unreadable > r.Accepted && (e.State == stateStaged || r.Phase == phaseSettle) {
 			out = append(out, e.unreadable()+": "+e.unreadableHint())
 		}
 		if e.State == stateActive && s.KeyCeiling > 0 {
@@ -229,11 +230,17 @@ func (e *epochStatus) unreadable() string {
 	if n := e.Rotation.Unreadable; n != 1 {
 		count = fmt.Sprintf("%d registrations", n)
 	}
+	if e.State == stateActive {
+		return fmt.Sprintf("%s can not be read any more, so that epoch %d is not retired and no other rotation begins", count, e.From)
+	}
 	return fmt.Sprintf("%s can not be read, so that epoch %d does not become active by itself", count, e.ID)
 }
 
 // unreadableHint says what to do about it.
 func (e *epochStatus) unreadableHint() string {
+	if e.State == stateActive {
+		return fmt.Sprintf("kith epoch activate %d --accept-loss %d gives up what epoch %d alone may have of them; registering these numbers anew mends it too", e.ID, e.Rotation.Unreadable, e.From)
+	}
 	return fmt.Sprintf("kith epoch activate %d --accept-loss %d gives up what can not be read, kith epoch abort %d stays with epoch %d",
 		e.ID, e.Rotation.Unreadable, e.ID, e.From)
 }

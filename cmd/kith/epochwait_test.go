@@ -161,4 +161,14 @@ func TestWarningsOfStatus(t *testing.T) {
 	if got := s.warnings(); len(got) != 0 {
 		t.Errorf("below three quarters: got %q", got)
 	}
+	s.Epochs[0].State, s.Epochs[1] = stateDraining, epochStatus{ID: 2, State: stateActive, From: 1, Rotation: &rotationState{Phase: "settle", Unreadable: 1}}
+	want = "1 registration can not be read any more, so that epoch 1 is not retired and no other rotation begins: " +
+		"kith epoch activate 2 --accept-loss 1 gives up what epoch 1 alone may have of them; registering these numbers anew mends it too"
+	if got := strings.Join(s.warnings(), "\n"); got != want {
+		t.Errorf("while settling: got\n%s\nwant\n%s", got, want)
+	}
+	s.Epochs[1].Rotation.Accepted = 1
+	if got := s.warnings(); len(got) != 0 {
+		t.Errorf("with the loss accepted: got %q", got)
+	}
 }

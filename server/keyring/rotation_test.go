@@ -199,10 +199,11 @@ func TestStepsOutOfOrder(t *testing.T) {
 	step(t, "Activate", r.Activate(ctx, 2))
 	check("aborting the active epoch", r.Abort(ctx, 2), keyring.ErrState)
 	check("retiring before it is settled", r.Retire(ctx, 1), keyring.ErrNotSettled)
-	check("accepting losses afterwards", r.AcceptLoss(ctx, 2, 1), keyring.ErrState)
 	_, _, err := r.Stage(ctx, stage, r.store)
 	check("the next rotation before this is settled", err, keyring.ErrNotSettled)
+	step(t, "AcceptLoss before it is settled", r.AcceptLoss(ctx, 2, 1))
 	step(t, "MarkSettled", r.MarkSettled(ctx, 2))
+	check("accepting losses afterwards", r.AcceptLoss(ctx, 2, 2), keyring.ErrState)
 	e := r.stage(t)
 	step(t, "Abort", r.Abort(ctx, e.ID))
 	for name, err := range map[string]error{

@@ -52,11 +52,11 @@ func (k *Keyring) mark(ctx context.Context, id uint32, state State, field func(*
 	})
 }
 
-// AcceptLoss says that up to so many records that can not be read may be left behind by a staged epoch. It returns ErrState
-// for an epoch that is not staged.
+// AcceptLoss says that up to so many records that can not be read may be left behind by an epoch that is staged, or active
+// and not settled. It returns ErrState for any other.
 func (k *Keyring) AcceptLoss(ctx context.Context, id uint32, records int) error {
 	return k.changeEpoch(ctx, id, func(e *Epoch, _ time.Time) (bool, error) {
-		if e.State != StateStaged {
+		if e.State != StateStaged && (e.State != StateActive || e.From == 0 || !e.Settled.IsZero()) {
 			return false, ErrState
 		}
 		changed := e.Accepted != records

@@ -46,6 +46,10 @@
 // staged epoch does not become active while there are more of them than an operator has accepted to lose. Their items
 // are looked at again every minute, in case they were mended.
 //
+// Settle counts them too, and does not end while there are more: what became unreadable after verify may have been written
+// to the old epoch alone since, and once settle is over that epoch goes. Until they are mended or accepted the old epoch
+// answers on, and no other rotation begins.
+//
 // # Proofs
 //
 // Beside each partition of the old epoch stays, for each of its buckets, a proof that the elements of its records were all

@@ -12,7 +12,7 @@ var (
 	// ErrConfig means settings that are out of range.
 	ErrConfig = errors.New("rotation: invalid settings")
 	// ErrUnreadable means that records of the old epoch can not be read, more than the operator has accepted to lose. The
-	// new epoch does not become active.
+	// new epoch does not become active; or if it is, the old one is not retired.
 	ErrUnreadable = errors.New("rotation: more records can not be read than are accepted to be lost")
 	// ErrLostChanges means that the store had lost the last changes of the keyring, and that no server knew them. They are
 	// gone: an epoch that had become active may be staged again, for instance. Writes go on.

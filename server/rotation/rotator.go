@@ -30,9 +30,15 @@ type Rotator struct {
 
 	// What follows belongs to the goroutine of Run.
 
-	// The epoch and the number with which ErrUnreadable was reported last.
-	unreadableEpoch uint32
-	unreadable      int64
+	// With what ErrUnreadable was reported last.
+	unreadable unreadableCount
+}
+
+// unreadableCount is how many records can not be read, found by a phase of a rotation.
+type unreadableCount struct {
+	epoch   uint32
+	phase   what
+	records int64
 }
 
 // New returns a rotator, or ErrConfig.
@@ -287,14 +293,16 @@ func (r *Rotator) finish(ctx context.Context, t task, q *queue) (finished bool, 
 	switch t.what {
 	case doCopy:
 		err = keys.MarkCopied(ctx, id)
-	case doVerify:
+	case doVerify, doSettle:
 		readable, unread := r.readable(ctx, t, q)
 		if unread != nil || !readable {
 			return false, unread
 		}
-		err = keys.MarkVerified(ctx, id)
-	case doSettle:
-		err = keys.MarkSettled(ctx, id)
+		if t.what == doVerify {
+			err = keys.MarkVerified(ctx, id)
+		} else {
+			err = keys.MarkSettled(ctx, id)
+		}
 	case doSweep:
 		if err := r.sweepRest(ctx, t); err != nil {
 			return false, err
@@ -308,7 +316,7 @@ func (r *Rotator) finish(ctx context.Context, t task, q *queue) (finished bool, 
 }
 
 // readable reports whether no more records can not be read than are accepted to be lost. It returns ErrUnreadable once for
-// each number of them, in each rotation.
+// each number of them, in each phase of each rotation.
 func (r *Rotator) readable(ctx context.Context, t task, q *queue) (bool, error) {
 	present, ok := r.present(t)
 	p, err := q.read(ctx)
@@ -321,16 +329,18 @@ func (r *Rotator) readable(ctx context.Context, t task, q *queue) (bool, error) 
 	if p.unreadable <= int64(present.epoch.Accepted) {
 		return p.complete(), nil
 	}
-	if p.unreadable == r.unreadable && t.epoch.ID == r.unreadableEpoch {
+	found := unreadableCount{t.epoch.ID, t.what, p.unreadable}
+	if found == r.unreadable {
 		return false, nil
 	}
-	r.unreadable, r.unreadableEpoch = p.unreadable, t.epoch.ID
+	r.unreadable = found
 	return false, ErrUnreadable
 }
 
 // Activate makes a verified epoch active, as keyring.Activate does, at the word of an operator who accepts that so many
 // records which can not be read are left behind. A loss below 0 leaves what was accepted before. A loss is remembered only
-// where it is enough: a rotation that goes on by itself does not lose more than it was allowed to. It may be called
+// where it is enough: a rotation that goes on by itself does not lose more than it was allowed to. Of an epoch that is
+// active already, which settle keeps from being settled, a larger loss can be accepted than before. It may be called
 // concurrently, on any server.
 //
 // It returns keyring.ErrNotVerified if not every record is verified yet, or more than accepted can not be read; and the
@@ -340,24 +350,29 @@ func (r *Rotator) Activate(ctx context.Context, id uint32, loss int) error {
 	if err != nil {
 		return err
 	}
-	if phaseOf(e) == PhaseVerify {
-		if err := r.accept(ctx, e, loss); err != nil {
+	switch phase := phaseOf(e); {
+	case phase == PhaseVerify:
+		if loss < 0 {
+			loss = e.Accepted
+		}
+		if err := r.accept(ctx, e, phase, loss); err != nil {
 			return err
 		}
 		if err := r.config.Keyring.MarkVerified(ctx, id); err != nil {
+			return err
+		}
+	case phase == PhaseSettle && loss > e.Accepted:
+		if err := r.accept(ctx, e, phase, loss); err != nil {
 			return err
 		}
 	}
 	return r.config.Keyring.Activate(ctx, id)
 }
 
-// accept stores that an operator accepts a loss, if it is not below 0. It returns keyring.ErrNotVerified, and stores
-// nothing, if verify is not at its end or more records can not be read.
-func (r *Rotator) accept(ctx context.Context, e *keyring.Epoch, loss int) error {
-	if loss < 0 {
-		loss = e.Accepted
-	}
-	p, err := r.queueOf(PhaseVerify, e.ID).read(ctx)
+// accept stores that an operator accepts a loss. It returns keyring.ErrNotVerified, and stores nothing, if the phase is not
+// at its end or more records can not be read.
+func (r *Rotator) accept(ctx context.Context, e *keyring.Epoch, phase Phase, loss int) error {
+	p, err := r.queueOf(phase, e.ID).read(ctx)
 	if err != nil && !errors.Is(err, errNone) {
 		return err
 	}

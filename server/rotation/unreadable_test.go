@@ -245,3 +245,64 @@ func TestCopiesThatCanNotBeReplaced(t *testing.T) {
 		t.Errorf("the new epoch is %s", got)
 	}
 }
+
+// TestSettleWaitsForWhatBecameUnreadable damages records of the old epoch after they were verified. Whether they are as new
+// in the new epoch can not be told any more, so that the old one must not go without a word.
+func TestSettleWaitsForWhatBecameUnreadable(t *testing.T) {
+	ctx := context.Background()
+	for _, end := range []string{"restored", "registered anew", "given up"} {
+		r := newRig(t)
+		s := r.server(nil)
+		s.mend = time.Millisecond
+		s.put(0, 6, 5)
+		id := s.stage(true, 0)
+		s.drive(id, PhaseSettle)
+		from := s.reload().Epoch(1)
+		good := make(map[crypto.Tag]string)
+		for i := range 2 {
+			_, tag, _ := r.tagOf(from, i)
+			good[tag] = r.raw(from, tag)
+			r.damage(from, tag, spoil(good[tag], inWrapped))
+		}
+		var errs []error
+		for range 40 { // some of which look at an item once more
+			errs = append(errs, s.stepErrors()...)
+			s.reload()
+			time.Sleep(time.Millisecond)
+		}
+		if len(errs) != 1 || !errors.Is(errs[0], ErrUnreadable) {
+			t.Errorf("got errors %v, want ErrUnreadable once", errs)
+		}
+		if snapshot := s.reload(); phaseOf(snapshot.Epoch(id)) != PhaseSettle || snapshot.Epoch(1).Over() {
+			t.Fatalf("settle has ended, and the old epoch is %s", snapshot.Epoch(1).State)
+		}
+		if err := s.keys.Retire(ctx, 1); !errors.Is(err, keyring.ErrNotSettled) {
+			t.Errorf("Retire: got %v, want ErrNotSettled", err)
+		}
+		status, err := s.Status(ctx)
+		if err != nil || status.Epochs[1].Rotation.Unreadable != 2 {
+			t.Errorf("status: got %+v, %v, want 2 unreadable", status.Epochs[1].Rotation, err)
+		}
+		switch end {
+		case "restored":
+			for tag, value := range good {
+				r.damage(from, tag, value)
+			}
+		case "registered anew":
+			s.put(0, 2, 6)
+		}
+		if end != "given up" {
+			for phaseOf(s.reload().Epoch(id)) != PhaseSettled {
+				s.stepErrors() // of those that are left, while it comes to one after another
+			}
+			continue
+		}
+		if err := s.Activate(ctx, id, 1); !errors.Is(err, keyring.ErrNotVerified) || s.reload().Epoch(id).Accepted != 0 {
+			t.Errorf("accepting 1: got %v, and %d are accepted; want ErrNotVerified, and none", err, s.reload().Epoch(id).Accepted)
+		}
+		if err := s.Activate(ctx, id, 2); err != nil {
+			t.Errorf("accepting 2: %v", err)
+		}
+		s.drive(id, PhaseSettled)
+	}
+}
