@@ -16,6 +16,9 @@ var what = map[string]string{
 	Hashed:       "hashed numbers in Redis behind Echo, no privacy",
 }
 
+// What says what the row's work is.
+func (r Row) What() string { return what[r.Name] }
+
 // KithJSON is the name of Kith's work with bodies in JSON.
 const KithJSON = "kith-json"
 
@@ -29,7 +32,7 @@ func (r *Result) Report() string {
 			contacts = row.Contacts
 			fmt.Fprintf(&b, "\n%-50s %10s %10s %12s  %s\n", fmt.Sprintf("contacts in a request: %d", contacts), "server µs", "Redis µs", "times Kith's", "from, to")
 		}
-		fmt.Fprintf(&b, "%-50s %10.2f %10.2f %12s  %s, %s\n", what[row.Name], row.Server, row.Store,
+		fmt.Fprintf(&b, "%-50s %10.2f %10.2f %12s  %s, %s\n", row.What(), row.Server, row.Store,
 			times(row.Ratio.Median), times(row.Ratio.Least), times(row.Ratio.Most))
 	}
 	b.WriteString("\nTimes are of processors, for one contact. What Kith keeps of its engine's rate over HTTP:")

@@ -2,11 +2,17 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// rows are the lines of the report.
-var rows = []struct{ name, what string }{
+// A Row is one comparison of a Result: its name there, and what it is.
+type Row struct{ Name, What string }
+
+// Rows returns the comparisons in the order of the report.
+func Rows() []Row { return slices.Clone(rows) }
+
+var rows = []Row{
 	{"evaluate", "1,024 elements, without a proof"},
 	{"prove_1024", "1,024 elements with a proof"},
 	{"prove_16", "16 elements with a proof"},
@@ -20,9 +26,9 @@ func (r *Result) Report() string {
 	fmt.Fprintf(&b, "Engine %s on one core of %s, %s.\n\n", r.Engine, r.CPU, r.Go)
 	fmt.Fprintf(&b, "%-36s%9s%9s%9s%20s%8s\n", "µs an element", "circl", "Kith", "ratio", "half of the turns", "turns")
 	for _, row := range rows {
-		spread := r.Quartiles[row.name]
-		fmt.Fprintf(&b, "%-36s%9.2f%9.2f%9.2f%20s%8d\n", row.what, r.Circl[row.name], r.Kith[row.name], r.Ratio[row.name],
-			fmt.Sprintf("%.2f to %.2f", spread[0], spread[1]), r.Rounds[row.name])
+		spread := r.Quartiles[row.Name]
+		fmt.Fprintf(&b, "%-36s%9.2f%9.2f%9.2f%20s%8d\n", row.What, r.Circl[row.Name], r.Kith[row.Name], r.Ratio[row.Name],
+			fmt.Sprintf("%.2f to %.2f", spread[0], spread[1]), r.Rounds[row.Name])
 	}
 	return b.String()
 }

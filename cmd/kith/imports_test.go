@@ -29,6 +29,7 @@ var imports = map[string][]string{
 	"bench/compare":                      {"bench/meter", "crypto/ristretto"},
 	"bench/engine":                       {"crypto/ristretto", "crypto/voprf"},
 	"bench/meter":                        {},
+	"bench/report":                       {"bench/compare", "bench/engine"},
 	"bench/rig":                          {},
 	"server/chaos":                       {}, // tests alone
 	"server/ephemeral":                   {},
@@ -48,7 +49,7 @@ var imports = map[string][]string{
 	"server/lookup":                      {"crypto", "server/bucket", "server/directory", "server/keyring", "server/snapshot"},
 	"server": {"crypto", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize", "server/admission", "server/bucket", "server/directory", "server/evaluator", "server/keyring",
 		"server/lookup", "server/quota", "server/registry", "server/snapshot", "server/token"},
-	"cmd/kith": {"bench", "bench/compare", "bench/engine", "bench/meter", "bench/rig", "client", "crypto", "crypto/keylog", "crypto/ristretto", "crypto/secret", "crypto/voprf", "normalize", "server", "server/admission", "server/bucket",
+	"cmd/kith": {"bench", "bench/compare", "bench/engine", "bench/meter", "bench/report", "bench/rig", "client", "crypto", "crypto/keylog", "crypto/ristretto", "crypto/secret", "crypto/voprf", "normalize", "server", "server/admission", "server/bucket",
 		"server/directory", "server/ephemeral", "server/evaluator", "server/keyring", "server/lookup", "server/quota", "server/registry",
 		"server/rotation", "server/snapshot", "server/token", "server/usage"},
 }
@@ -69,7 +70,7 @@ var only = map[string][]string{
 	"testing":                         {"server/redistest"},
 	"github.com/schollz/progressbar":  {"cmd/kith"},
 	"github.com/emersion/go-vcard":    {"normalize"},
-	"gonum.org/v1/plot":               {"bench"},
+	"gonum.org/v1/plot":               {"bench", "bench/report"},
 	"golang.org/x/mod":                {"crypto/keylog"},
 	"golang.org/x/net":                {},
 	"golang.org/x/text":               {"normalize"},

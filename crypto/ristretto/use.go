@@ -10,3 +10,11 @@ func UseEngine(name string) error {
 	}
 	return err
 }
+
+// Engines returns the names of the engines that this machine and build have, the fastest first.
+func Engines() (names []string) {
+	for _, e := range engines() {
+		names = append(names, e.name)
+	}
+	return names
+}
