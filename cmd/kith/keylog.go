@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -156,6 +154,11 @@ func (cmd *keylogVerifyCommand) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	seen := checkpointFile(cmd.Checkpoint)
+	unlock, err := seen.lock(ctx, lockPatience)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	m, view, err := cmd.verify(ctx, seen, o)
 	if err != nil {
 		return err
@@ -166,7 +169,7 @@ func (cmd *keylogVerifyCommand) Run(ctx context.Context, t *terminal) error {
 			return withHint(fmt.Errorf("the server offers epoch %d with a key that is not in the log", e.ID), "do not use it: it may be telling its users apart")
 		}
 	}
-	if err := seen.save(m); err != nil {
+	if err := seen.save(ctx, m); err != nil {
 		return err
 	}
 	if err := printEntries(t.stdout, view.Entries); err != nil {
@@ -223,46 +226,4 @@ func keylogError(err error) error {
 	default:
 		return err
 	}
-}
-
-// checkpointFile is where the checkpoint that was verified last is remembered: a signed note. "" remembers nothing.
-type checkpointFile string
-
-// load returns the checkpoint, or nil if there is none yet.
-func (f checkpointFile) load() (*keylog.Checkpoint, error) {
-	if f == "" {
-		return nil, nil
-	}
-	text, err := os.ReadFile(string(f))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fileError("checkpoint", err)
-	}
-	body, _, _ := strings.Cut(string(text), "\n\n")
-	c, err := keylog.ParseCheckpoint(body + "\n")
-	if err != nil {
-		return nil, withHint(fmt.Errorf("%s: %w", string(f), err), "it is damaged, or no checkpoint: without it the log can not be compared with what was seen before")
-	}
-	return &c, nil
-}
-
-// save remembers the checkpoint of a log that was verified.
-func (f checkpointFile) save(m keylog.Message) error {
-	if f == "" {
-		return nil
-	}
-	return replaceFile(string(f), []byte(m.Checkpoint))
-}
-
-// evidence is where a log is kept that does not extend the checkpoint.
-func (f checkpointFile) evidence() string { return string(f) + ".conflict.json" }
-
-func (f checkpointFile) keepEvidence(m keylog.Message) error {
-	data, err := json.Marshal(m)
-	if err != nil {
-		return err
-	}
-	return replaceFile(f.evidence(), append(data, '\n'))
 }

@@ -162,10 +162,10 @@ func TestWitnessedLog(t *testing.T) {
 		t.Errorf("got %q, %v in the folder, want the key that was printed", saved, err)
 	}
 	witness := t.TempDir()
-	cosign := func() (line, key string) {
+	cosign := func(more ...string) (line, key string) {
 		t.Helper()
-		r := runKith(t, "keylog", "cosign", "--server", s.url, "--verifier-key", s.vkey, "--key", filepath.Join(witness, "key"),
-			"--name", "witness.example", "--checkpoint", filepath.Join(witness, "checkpoint"))
+		r := runKith(t, append([]string{"keylog", "cosign", "--server", s.url, "--verifier-key", s.vkey, "--key", filepath.Join(witness, "key"),
+			"--name", "witness.example", "--checkpoint", filepath.Join(witness, "checkpoint")}, more...)...)
 		_, key, ok := strings.Cut(strings.TrimSpace(r.stderr), "the key of this witness is ")
 		if r.status != 0 || !ok || !strings.HasPrefix(r.stdout, "— witness.example ") {
 			t.Fatalf("cosign: got status %d, %q and %q on standard error", r.status, r.stdout, r.stderr)
@@ -175,7 +175,7 @@ func TestWitnessedLog(t *testing.T) {
 	verify := func(key string) ran {
 		return runKith(t, "keylog", "verify", "--server", s.url, "--verifier-key", s.vkey, "--witness", key, "--quorum", "1")
 	}
-	line, key := cosign()
+	line, key := cosign("--first")
 	if r := verify(key); r.status != 1 || !strings.Contains(r.stderr, "kith: keylog: too few witnesses have cosigned\nhint: ") {
 		t.Errorf("before it is submitted: got status %d and %q", r.status, r.stderr)
 	}

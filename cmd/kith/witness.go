@@ -23,11 +23,20 @@ type keylogCosignCommand struct {
 	Key        string `required:"" placeholder:"FILE" help:"The witness's signing key (mode 0600). If the file does not exist, a key is made, with --name."`
 	Name       string `placeholder:"NAME" help:"Name of the witness, for a new key: a host and path of its own, such as witness.example.org/kith."`
 	Checkpoint string `required:"" placeholder:"FILE" help:"Where the witness remembers the checkpoint that it signed last. A log that does not extend it is not signed."`
+	First      bool   `help:"This witness has never signed this log: there is no checkpoint yet, and the log is signed as it is now."`
 }
 
 // Run checks the log, remembers its checkpoint, and prints the signature line.
 func (cmd *keylogCosignCommand) Run(ctx context.Context, t *terminal) error {
 	seen := checkpointFile(cmd.Checkpoint)
+	unlock, err := seen.lock(ctx, lockPatience)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := cmd.checkFirst(seen); err != nil {
+		return err
+	}
 	m, view, err := cmd.verify(ctx, seen, keylog.Options{})
 	if err != nil {
 		return err
@@ -41,12 +50,29 @@ func (cmd *keylogCosignCommand) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	// Before the line is given away: a witness never signs two logs.
-	if err := seen.save(m); err != nil {
+	if err := seen.save(ctx, m); err != nil {
 		return err
 	}
 	t.say("%d entries of %s; the key of this witness is %s", view.Checkpoint.Size, view.Checkpoint.Origin, cosigner.WitnessKey())
 	_, err = fmt.Fprintln(t.stdout, line)
 	return err
+}
+
+// checkFirst holds --first against the checkpoint. Any log extends a checkpoint that was lost, so that a witness which did
+// not notice would sign what it was there to refuse.
+func (cmd *keylogCosignCommand) checkFirst(seen checkpointFile) error {
+	last, err := seen.load()
+	switch {
+	case err != nil:
+		return err
+	case last == nil && !cmd.First:
+		return withHint(fmt.Errorf("%s does not exist, so that the log can not be compared with what this witness signed last", cmd.Checkpoint),
+			"--first signs the log as it is now, for a witness that has never signed it; one that has needs its checkpoint back, or another name and key")
+	case last != nil && cmd.First:
+		return withHint(fmt.Errorf("--first: %s exists, so that this witness has signed the log before", cmd.Checkpoint), "leave --first out")
+	default:
+		return nil
+	}
 }
 
 // cosigner reads the witness's key, or makes one.
