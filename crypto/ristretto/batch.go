@@ -64,10 +64,7 @@ func (b *Batch) DecodeEach(packed []byte, ok []bool) (accepted int, err error) {
 // which has a probability of 2^-252, and then b is empty.
 func (b *Batch) Hash(h *Hasher, messages [][]byte) error {
 	b.uniform = grow(b.uniform, len(messages)*UniformSize)
-	for i, message := range messages {
-		h.expand(message)
-		copy(b.uniform[i*UniformSize:], h.uniform[:])
-	}
+	h.expandAll(b.uniform, messages)
 	return b.derive()
 }
 

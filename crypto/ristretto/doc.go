@@ -11,11 +11,11 @@
 //
 // A batch is computed by one of two engines, which give the same bytes: [Engine] names it. The one for every processor,
 // "portable", stands on filippo.io/edwards25519. KITH_ENGINE=portable in the environment and the build tag purego
-// choose it where there is another.
+// choose it where there is another. The engine is also the way in which a [Hasher] hashes many messages.
 //
 // Timing: no branch, index or early return depends on a scalar or an element, except that functions whose names say
-// VarTime take public ones, and that whether decoding failed is public. Intermediate values stay in memory that a Batch
-// reuses until [Batch.Wipe].
+// VarTime take public ones, and that whether decoding failed is public. Intermediate values stay in memory that a Batch or a
+// Hasher reuses until its Wipe.
 //
 // Left out: everything that RFC 9497 does not need, such as subtraction of elements, and text forms.
 package ristretto

@@ -12,6 +12,8 @@ var ErrEngine = errors.New("ristretto: no such engine on this machine")
 type engine struct {
 	name     string
 	newBatch func() batch
+	// newExpander is nil if messages are hashed one by one.
+	newExpander func(dstPrime []byte) expander
 }
 
 // batch is what an engine computes on: a number of elements, in a form of its own. Lengths fit, which [Batch] sees to.
@@ -40,8 +42,20 @@ type batch interface {
 	wipe()
 }
 
+// expander hashes some messages at a time to uniform bytes, as [Hasher] does one by one, under one tag. It is constant time in
+// the messages, except for their lengths.
+type expander interface {
+	// expand sets dst to 64 bytes for each of up to expanderGroup messages.
+	expand(dst []byte, messages [][]byte)
+	// wipe clears what is left of messages and their hashes.
+	wipe()
+}
+
+// expanderGroup is how many messages an expander takes at a time.
+const expanderGroup = 8
+
 var (
-	portable = engine{"portable", func() batch { return new(portableBatch) }}
+	portable = engine{name: "portable", newBatch: func() batch { return new(portableBatch) }}
 
 	current, currentErr = choose(os.Getenv("KITH_ENGINE"), engines())
 )

@@ -9,6 +9,7 @@ import (
 	"filippo.io/edwards25519/field"
 
 	"github.com/kith-project/kith/crypto/ristretto/internal/ifma"
+	"github.com/kith-project/kith/crypto/ristretto/internal/sha512x8"
 )
 
 // This file is the engine of AVX-512 IFMA: eight elements at a time. It is constant time,
@@ -16,10 +17,10 @@ import (
 
 // engines returns the engines of this processor and build, the fastest first.
 func engines() []engine {
-	if !ifma.Available() {
+	if !ifma.Available() || !sha512x8.Available() {
 		return []engine{portable}
 	}
-	return []engine{{"ifma", func() batch { return new(ifmaBatch) }}, portable}
+	return []engine{{"ifma", func() batch { return new(ifmaBatch) }, newHashLanes}, portable}
 }
 
 // ifmaBatch is a batch of vectors of eight, of which the last is filled up with the identity.

@@ -31,11 +31,13 @@ func TestChoose(t *testing.T) {
 // TestEngineOfEnvironment runs itself with KITH_ENGINE set.
 func TestEngineOfEnvironment(t *testing.T) {
 	if os.Getenv("KITH_ENGINE_TEST") != "" {
-		t.Logf("engine %s, %v", Engine(), CheckEngine())
+		h := NewHasher("environment")
+		h.Scalars(make([]Scalar, expanderGroup), make([][]byte, expanderGroup))
+		t.Logf("engine %s, %v, messages together %t", Engine(), CheckEngine(), h.expander != nil)
 		return
 	}
 	for setting, want := range map[string]string{
-		"portable": "engine portable, <nil>",
+		"portable": "engine portable, <nil>, messages together false",
 		"none":     "engine " + engines()[0].name + ", " + ErrEngine.Error(),
 	} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestEngineOfEnvironment$", "-test.v")

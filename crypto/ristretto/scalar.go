@@ -54,8 +54,9 @@ func (s *Scalar) SetCanonicalBytes(b []byte) error {
 // SetUniformBytes sets s to 64 bytes, little-endian, modulo l, and returns s. If they are uniform, the bias of s is below
 // 2^-256.
 func (s *Scalar) SetUniformBytes(b *[UniformSize]byte) *Scalar {
-	if _, err := s.s.SetUniformBytes(b[:]); err != nil {
-		panic(err) // of another length than 64
+	canonical := reduce(b)
+	if _, err := s.s.SetCanonicalBytes(canonical[:]); err != nil {
+		panic(err) // not below l
 	}
 	return s
 }
