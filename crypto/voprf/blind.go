@@ -17,14 +17,14 @@ type UnblindedElement struct{ secret.Value }
 
 // RandomBlinds returns n blinds made of 64 bytes of rand each. It returns the reader's error.
 func RandomBlinds(rand io.Reader, n int) ([]BlindScalar, error) {
+	r := make([]ristretto.Scalar, n)
+	defer clear(r)
+	if err := randomScalars(r, rand); err != nil {
+		return nil, err
+	}
 	blinds := make([]BlindScalar, n)
-	var r ristretto.Scalar
-	defer r.Wipe()
 	for i := range blinds {
-		if err := randomScalar(&r, rand); err != nil {
-			return nil, err
-		}
-		blinds[i].Value = r.Bytes()
+		blinds[i].Value = r[i].Bytes()
 	}
 	return blinds, nil
 }

@@ -3,6 +3,7 @@ package voprf
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/kith-project/kith/crypto/ristretto"
@@ -58,21 +59,36 @@ func decodeScalar(s *ristretto.Scalar, b []byte) error {
 	return nil
 }
 
-// randomScalar sets s to a nonzero scalar made of 64 bytes of rand, which are hashed to the scalars, so that its bias is
-// below 2^-256.
+// randomScalar sets s to a nonzero scalar, as randomScalars does.
 func randomScalar(s *ristretto.Scalar, rand io.Reader) error {
-	var seed [64]byte
-	defer clear(seed[:])
+	var one [1]ristretto.Scalar
+	defer clear(one[:])
+	err := randomScalars(one[:], rand)
+	*s = one[0]
+	return err
+}
+
+// randomScalars sets s to nonzero scalars made of 64 bytes of rand each, which are hashed to the scalars, so that their bias is
+// below 2^-256.
+func randomScalars(s []ristretto.Scalar, rand io.Reader) error {
+	const atOnce = 64 // bounds the memory; hashing takes eight at a time
+	seeds := make([]byte, min(len(s), atOnce)*ristretto.UniformSize)
+	defer clear(seeds)
 	h := ristretto.NewHasher("Kith-RandomScalar-v1")
 	defer h.Wipe()
-	for {
-		if _, err := io.ReadFull(rand, seed[:]); err != nil {
+	for len(s) > 0 {
+		n := min(len(s), atOnce)
+		seeds = seeds[:n*ristretto.UniformSize]
+		if _, err := io.ReadFull(rand, seeds); err != nil {
 			return fmt.Errorf("voprf: reading randomness: %w", err)
 		}
-		if h.Scalar(s, seed[:]); !s.IsZero() {
-			return nil
+		h.ScalarsPacked(s[:n], seeds, ristretto.UniformSize)
+		if slices.ContainsFunc(s[:n], func(r ristretto.Scalar) bool { return r.IsZero() }) {
+			continue // with a probability of n * 2^-252
 		}
+		s = s[n:]
 	}
+	return nil
 }
 
 // decode decodes a packed batch, or returns ErrLength, ErrBatch or ErrElement. That it failed is public, and which elements did

@@ -25,21 +25,25 @@ func evaluation(pk *PublicKey) statement {
 // compositeWeights sets weights to the scalars d[i] of ComputeComposites, RFC 9497, Section 2.2.1, over two batches of packed
 // elements, so many of each as there are weights. It is constant time in the elements.
 func (s statement) compositeWeights(weights []ristretto.Scalar, c, d []byte) {
+	const atOnce = 64 // bounds the memory; hashing takes eight at a time
 	seed := s.compositeSeed()
 	h := s.hasher()
 	defer h.Wipe()
 	var t transcript
-	for i := range weights {
-		at := i * ElementSize
+	for first := 0; first < len(weights); first += atOnce {
 		t = t[:0]
-		t.add(seed[:])
-		t = binary.BigEndian.AppendUint16(t, uint16(i))
-		t.add(c[at : at+ElementSize])
-		t.add(d[at : at+ElementSize])
-		t = append(t, "Composite"...)
-		h.Scalar(&weights[i], t)
+		n := min(atOnce, len(weights)-first)
+		for i := first; i < first+n; i++ {
+			at := i * ElementSize
+			t.add(seed[:])
+			t = binary.BigEndian.AppendUint16(t, uint16(i))
+			t.add(c[at : at+ElementSize])
+			t.add(d[at : at+ElementSize])
+			t = append(t, "Composite"...)
+		}
+		h.ScalarsPacked(weights[first:first+n], t, len(t)/n)
 	}
-	clear(t)
+	clear(t[:cap(t)])
 }
 
 // compositeSeed is the seed of ComputeComposites: Hash(I2OSP(len(Bm), 2) || Bm || I2OSP(len(seedDST), 2) || seedDST).
