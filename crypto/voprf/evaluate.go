@@ -30,8 +30,9 @@ func (k *PrivateKey) BlindEvaluate(rand io.Reader, blinded []byte) (evaluated []
 func (k *PrivateKey) BlindEvaluateEach(rand io.Reader, blinded [][]byte) []Evaluation {
 	answers, nonces := make([]Evaluation, len(blinded)), make([]ristretto.Scalar, len(blinded))
 	defer clear(nonces)
+	err := randomScalars(nonces, rand)
 	for i := range answers {
-		if answers[i].Err = randomScalar(&nonces[i], rand); answers[i].Err == nil {
+		if answers[i].Err = err; err == nil {
 			_, answers[i].Err = batchLen(blinded[i])
 		}
 	}
