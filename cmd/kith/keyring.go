@@ -93,7 +93,7 @@ func (cmd *keyringBackupCommand) Run(ctx context.Context, t *terminal) error {
 type keyringRestoreCommand struct {
 	keyringFlags
 	File           string `arg:"" help:"The copy that kith keyring backup wrote."`
-	EmptyDirectory bool   `help:"The registrations are lost, and will all be made again: make the partitions of the epochs, empty. Without it a server says that it is incomplete, rather than that nobody is registered."`
+	EmptyDirectory bool   `help:"Registrations are lost, and will be made again: make the partitions that are missing, empty. Without it a copy is refused whose registrations are not all there."`
 }
 
 // Run restores the keyring.
@@ -108,7 +108,9 @@ func (cmd *keyringRestoreCommand) Run(ctx context.Context, t *terminal) error {
 	}
 	defer func() { _ = rdb.Close() }()
 	store := directory.New(rdb, directory.Config{})
-	restored, err := keyring.Restore(ctx, rdb, data, masters, store)
+	restored, err := keyring.Restore(ctx, rdb, data, keyring.RestoreOptions{
+		Masters: masters, Directory: store, Rand: rand.Reader, Empty: cmd.EmptyDirectory,
+	})
 	if err != nil {
 		return restoreError(err)
 	}
@@ -120,6 +122,12 @@ func (cmd *keyringRestoreCommand) Run(ctx context.Context, t *terminal) error {
 	fmt.Fprintf(t.stdout, "restored, at generation %d\n", restored.Generation)
 	for _, id := range restored.Orphans {
 		t.say("warning: the store has registrations of epoch %d, which the copy does not know: they can not be read any more", id)
+	}
+	for _, id := range restored.Retired {
+		t.say("epoch %d, which drains in the copy, is retired: it was removed from the store since", id)
+	}
+	for _, id := range restored.Aborted {
+		t.say("epoch %d, which is staged in the copy, is aborted: it was removed from the store since", id)
 	}
 	t.say("the key log is that of the copy: devices that have seen a longer one refuse it as rolled back")
 	return nil
@@ -148,7 +156,17 @@ func prepareAll(ctx context.Context, rdb redis.UniversalClient, masters []keyrin
 
 // restoreError adds hints to the errors of restoring.
 func restoreError(err error) error {
+	missing, incomplete := errors.AsType[*keyring.MissingError](err)
 	switch {
+	case incomplete && len(missing.Orphans) > 0:
+		newest := missing.Orphans[len(missing.Orphans)-1]
+		return withHint(err, "epoch %d was removed after the copy was made, and epoch %d is in its place: restore a copy from since then; if there is none, "+
+			"--empty-directory begins without registrations, which all have to be made again", missing.Epoch, newest)
+	case incomplete:
+		return withHint(err, "restore the data of Redis first, then the keyring; if registrations are lost for good, --empty-directory makes the missing partitions, "+
+			"and what was registered there has to be registered again")
+	case errors.Is(err, keyring.ErrFence):
+		return withHint(err, "a field fence of a key kith:{e<epoch>.p<partition>}:meta has a number that no keyring ever had: set it to 1")
 	case errors.Is(err, keyring.ErrExists):
 		return withHint(err, "restoring never replaces one: is this the right Redis?")
 	case errors.Is(err, keyring.ErrBackup):

@@ -99,6 +99,10 @@ func TestRestoredKeyringAndForkedLog(t *testing.T) {
 		!strings.Contains(r.stderr, "sealed under another master key") {
 		t.Errorf("restore with another master key: got status %d and %q", r.status, r.stderr)
 	}
+	if r := keyring(stores[1], "restore", backup); r.status != 1 || r.stdout != "" ||
+		!strings.Contains(r.stderr, "kith: keyring: the store lacks partitions of epoch 1, which is active in the backup\nhint: restore the data of Redis first") {
+		t.Errorf("restore without registrations: got status %d, %q and %q on standard error", r.status, r.stdout, r.stderr)
+	}
 	if r := keyring(stores[1], "restore", backup, "--empty-directory"); r.status != 0 || !strings.HasPrefix(r.stdout, "restored, at generation ") {
 		t.Fatalf("restore: got status %d, %q and %q on standard error", r.status, r.stdout, r.stderr)
 	}
@@ -148,6 +152,43 @@ func TestRestoredKeyringAndForkedLog(t *testing.T) {
 	}
 	if r := verify(first); r.status != 0 {
 		t.Errorf("the log that was seen first: got status %d and %q", r.status, r.stderr)
+	}
+}
+
+// TestRestoreOfARemovedEpoch restores a backup that is older than the present epoch: the old one was removed, and only a
+// later backup helps.
+func TestRestoreOfARemovedEpoch(t *testing.T) {
+	t.Parallel()
+	store := redistest.Start(t, redistest.AppendFsync("no"))
+	master := newKeyFile(t, "5")
+	s := operated(t, t.TempDir(), store, "--master-key-file", master, "--sweep-after", "100ms")
+	s.put(t, sampleUser(0), "here")
+	on := func(args ...string) ran {
+		return runKith(t, append(append([]string{"keyring"}, args...), "--redis", store.URL(), "--master-key-file", master)...)
+	}
+	old, fresh := filepath.Join(t.TempDir(), "old"), filepath.Join(t.TempDir(), "fresh")
+	if r := on("backup", "--out", old); r.status != 0 {
+		t.Fatalf("backup: got status %d and %q", r.status, r.stderr)
+	}
+	s.operate(t, "epoch", "rotate", "--wait", "--window", "0s", "--drain", "0s")
+	s.until(t, "the old epoch is retired", func() bool { return s.states(t) == "retired active" })
+	if r := on("backup", "--out", fresh); r.status != 0 {
+		t.Fatalf("backup: got status %d and %q", r.status, r.stderr)
+	}
+	rdb := store.Client()
+	s.until(t, "the old epoch is removed", func() bool { return len(rdb.Keys(t.Context(), "kith:{e1.p*").Val()) == 0 })
+	s.kill()
+	rdb.Del(t.Context(), "kith:keyring")
+	r := on("restore", old)
+	if r.status != 1 || !strings.Contains(r.stderr, "hint: epoch 1 was removed after the copy was made, and epoch 2 is in its place: restore a copy from since then") {
+		t.Errorf("restoring the old backup: got status %d, %q and %q on standard error", r.status, r.stdout, r.stderr)
+	}
+	if r := on("restore", fresh); r.status != 0 || !strings.HasPrefix(r.stdout, "restored, at generation ") {
+		t.Errorf("restoring the new backup: got status %d and %q", r.status, r.stderr)
+	}
+	again := operated(t, t.TempDir(), store, "--master-key-file", master)
+	if epoch, found := again.find(t, fictional(0, 1)); epoch != 2 || len(found) != 1 {
+		t.Errorf("after that: epoch %d, found %v, want 1 in epoch 2", epoch, found)
 	}
 }
 

@@ -1,14 +1,18 @@
 package keyring
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/kith-project/kith/server/directory"
 )
 
 const (
@@ -59,41 +63,132 @@ func Backup(ctx context.Context, rdb redis.UniversalClient, masters []MasterKey,
 	return json.Marshal(backup{Format: backupFormat, Master: snapshot.master.id(), Sealed: sealed})
 }
 
+// Directory is what Restore needs of the directory; *directory.Store is one.
+type Directory interface {
+	Fences
+	// Count returns directory.ErrIncomplete if a partition of the epoch is missing.
+	Count(ctx context.Context, layout directory.Layout) (directory.Counts, error)
+}
+
+// RestoreOptions say how a backup is restored.
+type RestoreOptions struct {
+	Masters   []MasterKey // one of which it is sealed under
+	Directory Directory
+	Rand      io.Reader
+	// Empty says that the registrations of the active epoch are lost, in part at least, and that the caller makes its missing
+	// partitions anew. Without it, they have to be there.
+	Empty bool
+}
+
 // Restored says what Restore has done.
 type Restored struct {
 	Generation uint64
 	// Orphans are epochs that the directory has partitions of and the backup does not know. Their registrations can not be
 	// read any more.
 	Orphans []uint32
+	// Retired and Aborted are epochs that were draining or staged in the backup, and that partitions are missing of: they
+	// came to their end since, and are restored as that.
+	Retired, Aborted []uint32
+}
+
+// MissingError means a backup whose active epoch has not all its partitions in the directory.
+type MissingError struct {
+	Epoch uint32
+	// Orphans are later epochs that the directory has partitions of and the backup does not know. If there are any, Epoch was
+	// retired and removed since.
+	Orphans []uint32
+}
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("keyring: the store lacks partitions of epoch %d, which is active in the backup", e.Epoch)
 }
 
 // Restore writes a backup to a store that has no keyring. Its generation is set above that of every write to the
-// directory, and the next epoch gets an id that was not used as far as can be seen.
+// directory, and the next epoch gets an id that was not used as far as can be seen. What is draining or staged in the
+// backup and was removed since is not brought back: registrations would go to partitions that are not there, and be
+// refused.
 //
-// The key log is restored as it was: devices that saw a later checkpoint refuse it as rolled back.
+// The key log is restored as it was, with an entry for a staged epoch that ends here: devices that saw a later checkpoint
+// refuse it as rolled back.
 //
-// It returns ErrBackup, ErrExists, ErrFence, the errors of fences and those of Open.
-func Restore(ctx context.Context, rdb redis.UniversalClient, data []byte, masters []MasterKey, fences Fences) (Restored, error) {
-	fields, snapshot, err := openBackup(data, masters)
+// It returns ErrBackup, ErrExists, ErrFence, a *MissingError, the errors of the directory and those of Open.
+func Restore(ctx context.Context, rdb redis.UniversalClient, data []byte, o RestoreOptions) (Restored, error) {
+	fields, snapshot, err := openBackup(data, o.Masters)
 	if err != nil {
 		return Restored{}, err
 	}
-	found, err := snapshot.survey(ctx, fences)
+	if exists, err := Exists(ctx, rdb); err != nil || exists {
+		return Restored{}, cmp.Or(err, ErrExists)
+	}
+	found, err := snapshot.survey(ctx, o.Directory)
 	if err != nil {
 		return Restored{}, err
 	}
 	r := Restored{Generation: max(snapshot.Generation, found.generation) + 1, Orphans: found.orphans}
-	fields[fieldNextEpoch] = strconv.FormatUint(uint64(found.next), 10)
+	now, err := serverTime(ctx, rdb)
+	if err != nil {
+		return Restored{}, err
+	}
+	e := snapshot.edit(o.Rand)
+	if err := r.endMissing(ctx, snapshot, e, o, now); err != nil {
+		return Restored{}, err
+	}
+	e.set(fieldNextEpoch, strconv.FormatUint(uint64(found.next), 10))
 	delete(fields, fieldGeneration)
-	pairs := make([]any, 0, 2*len(fields))
+	pairs := make([]any, 0, 2*len(fields)+len(e.fields))
 	for field, value := range fields {
 		pairs = append(pairs, field, value)
 	}
-	err = replace(ctx, rdb, 0, r.Generation, pairs...)
+	err = replace(ctx, rdb, 0, r.Generation, append(pairs, e.fields...)...) // of two values of a field, the later stays
 	if errors.Is(err, ErrChanged) {
 		return Restored{}, ErrExists
 	}
 	return r, err
+}
+
+// endMissing ends the epochs of a backup that partitions are missing of, all but the active one. It returns a
+// *MissingError for that one, and the errors of the directory.
+func (r *Restored) endMissing(ctx context.Context, s *Snapshot, e *edit, o RestoreOptions, now time.Time) error {
+	for _, epoch := range s.Epochs {
+		if !epoch.Written() {
+			continue
+		}
+		_, err := o.Directory.Count(ctx, epoch.Layout)
+		if err != nil && !errors.Is(err, directory.ErrIncomplete) && !errors.Is(err, directory.ErrRecord) {
+			return err
+		}
+		if !errors.Is(err, directory.ErrIncomplete) {
+			continue
+		}
+		switch {
+		case epoch.State == StateDraining:
+			err = r.retire(s, epoch, e, now)
+		case epoch.State == StateStaged && epoch.From != 0:
+			r.Aborted = append(r.Aborted, epoch.ID)
+			err = errors.Join(e.enterAborted(epoch, now), e.put(epoch.ended(StateAborted, now)))
+		case o.Empty:
+			err = nil
+		default:
+			return &MissingError{Epoch: epoch.ID, Orphans: r.Orphans}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retire ends a draining epoch. It was removed after the one that follows was settled, which the backup may not say yet.
+func (r *Restored) retire(s *Snapshot, epoch *Epoch, e *edit, now time.Time) error {
+	r.Retired = append(r.Retired, epoch.ID)
+	if next := s.successor(epoch.ID); next != nil && next.Settled.IsZero() {
+		settled := *next
+		settled.Settled = now
+		if err := e.put(&settled); err != nil {
+			return err
+		}
+	}
+	return e.put(epoch.ended(StateRetired, now))
 }
 
 // openBackup returns the fields of a backup and the keyring in them.

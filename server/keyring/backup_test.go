@@ -24,13 +24,19 @@ func (r *rig) backUp(t testing.TB) []byte {
 	return data
 }
 
+// restore restores a backup, expecting registrations to be there.
+func (r *rig) restore(data []byte) (keyring.Restored, error) {
+	return keyring.Restore(context.Background(), r.rdb, data, keyring.RestoreOptions{
+		Masters: []keyring.MasterKey{r.master}, Directory: r.store, Rand: rand.Reader,
+	})
+}
+
 func TestBackupAndRestore(t *testing.T) {
 	ctx := context.Background()
 	r := newRig(t)
 	r.stage(t)
 	before := r.snapshot(t)
 	data := r.backUp(t)
-	masters := []keyring.MasterKey{r.master}
 	for name, key := range map[string][]byte{
 		"private key": before.Active().Key.Bytes(), "account key": before.AccountKey.Bytes(), "public key": before.Active().PublicKey.Bytes(),
 	} {
@@ -38,7 +44,7 @@ func TestBackupAndRestore(t *testing.T) {
 			t.Errorf("the backup shows the %s", name)
 		}
 	}
-	if _, err := keyring.Restore(ctx, r.rdb, data, masters, r.store); !errors.Is(err, keyring.ErrExists) {
+	if _, err := r.restore(data); !errors.Is(err, keyring.ErrExists) {
 		t.Errorf("over a keyring: got %v, want ErrExists", err)
 	}
 
@@ -51,7 +57,7 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.rdb.Del(ctx, redisKey)
-	restored, err := keyring.Restore(ctx, r.rdb, data, masters, r.store)
+	restored, err := r.restore(data)
 	if err != nil {
 		t.Fatalf("Restore: %v", err)
 	}
@@ -79,9 +85,8 @@ func TestRestoreRefuses(t *testing.T) {
 	ctx := context.Background()
 	r := newRig(t)
 	data := r.backUp(t)
-	masters := []keyring.MasterKey{r.master}
 	r.rdb.Del(ctx, redisKey)
-	if _, err := keyring.Restore(ctx, r.rdb, data, []keyring.MasterKey{newMaster(t)}, r.store); !errors.Is(err, keyring.ErrMasterKey) {
+	if _, err := keyring.Restore(ctx, r.rdb, data, keyring.RestoreOptions{Masters: []keyring.MasterKey{newMaster(t)}, Directory: r.store, Rand: rand.Reader}); !errors.Is(err, keyring.ErrMasterKey) {
 		t.Errorf("another master key: got %v, want ErrMasterKey", err)
 	}
 	sealed := strings.Index(string(data), `"sealed":"`) + len(`"sealed":"`)
@@ -92,7 +97,7 @@ func TestRestoreRefuses(t *testing.T) {
 		"another format": bytes.Replace(data, []byte("backup/1"), []byte("backup/2"), 1),
 		"nothing sealed": append(bytes.Clone(data[:sealed]), `"}`...),
 	} {
-		if _, err := keyring.Restore(ctx, r.rdb, bad, masters, r.store); !errors.Is(err, keyring.ErrBackup) {
+		if _, err := r.restore(bad); !errors.Is(err, keyring.ErrBackup) {
 			t.Errorf("%s: got %v, want ErrBackup", name, err)
 		}
 	}
@@ -104,12 +109,11 @@ func TestRestoreRefuses(t *testing.T) {
 func FuzzRestore(f *testing.F) {
 	r := newRig(f)
 	data := r.backUp(f)
-	masters := []keyring.MasterKey{r.master}
 	f.Add(data)
 	f.Add([]byte(`{"format":"kith-keyring-backup/1"}`))
 	f.Fuzz(func(t *testing.T, bad []byte) {
 		// The store has a keyring, so that no backup is ever written.
-		_, err := keyring.Restore(context.Background(), r.rdb, bad, masters, r.store)
+		_, err := r.restore(bad)
 		if !errors.Is(err, keyring.ErrBackup) && !errors.Is(err, keyring.ErrMasterKey) && !errors.Is(err, keyring.ErrExists) {
 			t.Errorf("got %v, want ErrBackup, ErrMasterKey or ErrExists", err)
 		}
