@@ -97,6 +97,9 @@ func (b *postEpochsBody) rotation() (Rotation, error) {
 		}
 		*period.to = time.Duration(period.given.value) * time.Second
 	}
+	if r.Window > r.Drain {
+		return r, refuse(kindRotation, "The window is longer than the drain: the old epoch has to answer until all devices have moved.")
+	}
 	if b.ExpectedUsers.value < 0 || b.ExpectedUsers.value > maxUsers {
 		return r, refuse(kindRotation, "The expected users are between 0 and 10^10.")
 	}

@@ -83,6 +83,7 @@ func TestOperatorRoutes(t *testing.T) {
 		joined                   bool
 		status                   int
 		code                     string // of the problem
+		detail                   string // what its detail has
 		want                     string // what the operator was told, or "" for nothing
 		answer                   string
 	}{
@@ -96,6 +97,8 @@ func TestOperatorRoutes(t *testing.T) {
 		{name: "negative window", method: "POST", path: "/v1/epochs", body: `{"window_seconds":-1}`, status: 422, code: "invalid-rotation"},
 		{name: "endless drain", method: "POST", path: "/v1/epochs", body: `{"drain_seconds":31622401}`, status: 422, code: "invalid-rotation"},
 		{name: "overflowing drain", method: "POST", path: "/v1/epochs", body: `{"drain_seconds":9223372036854775807}`, status: 422, code: "invalid-rotation"},
+		{name: "window longer than the drain", method: "POST", path: "/v1/epochs", body: `{"window_seconds":61,"drain_seconds":60}`, status: 422, code: "invalid-rotation", detail: "window is longer"},
+		{name: "window longer than the default drain", method: "POST", path: "/v1/epochs", body: `{"window_seconds":259201}`, status: 422, code: "invalid-rotation", detail: "window is longer"},
 		{name: "negative users", method: "POST", path: "/v1/epochs", body: `{"expected_users":-1}`, status: 422, code: "invalid-rotation"},
 		{name: "too many users", method: "POST", path: "/v1/epochs", body: `{"expected_users":10000000001}`, status: 422, code: "invalid-rotation"},
 		{name: "unknown member", method: "POST", path: "/v1/epochs", body: `{"secretword":1}`, status: 400, code: "malformed"},
@@ -131,7 +134,9 @@ func TestOperatorRoutes(t *testing.T) {
 			o.calls, o.joined = nil, test.joined
 			a := s.operate(t, test.method, test.path, test.body)
 			if test.code != "" {
-				wantProblem(t, a, test.status, test.code, "secretword")
+				if p := wantProblem(t, a, test.status, test.code, "secretword"); !strings.Contains(p.Detail, test.detail) {
+					t.Errorf("got detail %q, want one that has %q", p.Detail, test.detail)
+				}
 			} else if a.status != test.status || strings.TrimSpace(string(a.body)) != test.answer {
 				t.Errorf("got %d %s, want %d %s", a.status, a.body, test.status, test.answer)
 			}

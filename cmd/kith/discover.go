@@ -140,7 +140,7 @@ func (cmd *discoverCommand) keyLog() (client.KeyLog, error) {
 		}
 	}
 	if cmd.Quorum < 0 || cmd.Quorum > len(cmd.Witness) {
-		return k, errors.New("--quorum: at most as many as there are witnesses")
+		return k, quorumError()
 	}
 	return k, nil
 }

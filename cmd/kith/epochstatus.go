@@ -117,8 +117,8 @@ func (cmd *epochStatusCommand) Run(ctx context.Context, t *terminal) error {
 	if err := printEpochs(t.stdout, s); err != nil {
 		return err
 	}
-	for _, line := range s.describe() {
-		fmt.Fprintf(t.stdout, "\n%s\n", line)
+	if lines := s.describe(); len(lines) > 0 {
+		fmt.Fprintf(t.stdout, "\n%s\n", strings.Join(lines, "\n"))
 	}
 	for _, warning := range s.warnings() {
 		t.say("warning: %s", warning)
@@ -142,7 +142,7 @@ func printEpochs(w io.Writer, s *epochsStatus) error {
 
 func timeText(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// describe returns a sentence or more for each epoch that something is being done about.
+// describe returns a line or two for each epoch that something is being done about.
 func (s *epochsStatus) describe() []string {
 	var lines []string
 	for _, e := range s.Epochs {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // scripted answers GET /v1/epochs with one answer after another, and with the last one from then on.
@@ -170,5 +171,26 @@ func TestWarningsOfStatus(t *testing.T) {
 	s.Epochs[1].Rotation.Accepted = 1
 	if got := s.warnings(); len(got) != 0 {
 		t.Errorf("with the loss accepted: got %q", got)
+	}
+}
+
+// TestStatusIsALineAnEpoch has two epochs being removed and one drain: a line each, under the table.
+func TestStatusIsALineAnEpoch(t *testing.T) {
+	removed := &rotationState{Phase: "sweep", Items: 4, ItemsDone: 4}
+	status := epochsStatus{Epochs: []epochStatus{
+		{ID: 1, State: stateRetired, Rotation: removed}, {ID: 2, State: stateAborted, Rotation: removed},
+		{ID: 3, State: stateDraining, RetireAt: time.UnixMilli(1_700_000_000_000)}, {ID: 4, State: stateActive},
+	}}
+	var stdout bytes.Buffer
+	cmd := &epochStatusCommand{adminFlags: *scripted(t, status)}
+	if err := cmd.Run(t.Context(), &terminal{stdout: &stdout, stderr: &bytes.Buffer{}}); err != nil {
+		t.Fatal(err)
+	}
+	_, got, _ := strings.Cut(stdout.String(), "\n\n")
+	want := "epoch 1: over; what is stored of it is removed, and some minutes later once more, 4 of 4 ranges\n" +
+		"epoch 2: over; what is stored of it is removed, and some minutes later once more, 4 of 4 ranges\n" +
+		"epoch 3 drains: it answers devices that have not moved, at least until 2023-11-14 22:13:20 UTC\n"
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -112,16 +112,19 @@ func (d keyDir) writeTokens(s *token.Signer, audience string) error {
 	return nil
 }
 
-// writeNew writes a file, mode 0600, that must not exist yet: a key is never written over.
-func writeNew(path string, data []byte) error {
+// writeNew writes a key to a file, mode 0600, that must not exist yet: a key is never written over.
+func writeNew(path string, data []byte) error { return writeNewFile("new key file", path, data) }
+
+// writeNewFile is writeNew for another thing with keys in it, which errors name.
+func writeNewFile(what, path string, data []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return fileError("new key file", err)
+		return fileError(what, err)
 	}
 	_, err = f.Write(data)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		_ = os.Remove(path)
-		return fileError("new key file", err)
+		return fileError(what, err)
 	}
 	return nil
 }

@@ -141,7 +141,7 @@ func (cmd *keylogVerifyCommand) Run(ctx context.Context, t *terminal) error {
 		o.Witnesses = append(o.Witnesses, w)
 	}
 	if cmd.Quorum < 0 || cmd.Quorum > len(o.Witnesses) {
-		return errors.New("--quorum: at most as many as there are witnesses")
+		return quorumError()
 	}
 	// The directory first: the log has what it has then.
 	var offered struct {
@@ -180,6 +180,11 @@ func (cmd *keylogVerifyCommand) Run(ctx context.Context, t *terminal) error {
 		fmt.Fprintf(t.stdout, "cosigned by %s at %s\n", c.Witness.Name(), timeText(c.Time))
 	}
 	return nil
+}
+
+// quorumError says that more witnesses are asked for than there are.
+func quorumError() error {
+	return withHint(errors.New("--quorum: at most as many as there are witnesses"), "--witness KEY names one, and may be repeated")
 }
 
 // verifier returns the log's key.

@@ -81,7 +81,7 @@ func (cmd *keyringBackupCommand) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return keyringError(err)
 	}
-	if err := writeNew(cmd.Out, data); err != nil {
+	if err := writeNewFile("backup", cmd.Out, data); err != nil {
 		return err
 	}
 	fmt.Fprintf(t.stdout, "backed up to %s\n", cmd.Out)

@@ -160,6 +160,9 @@ type keylogSubmitCommand struct {
 
 // Run adds the signature to the log.
 func (cmd *keylogSubmitCommand) Run(ctx context.Context, t *terminal) error {
+	if _, err := keylog.ParseWitnessKey(cmd.WitnessKey); err != nil {
+		return withHint(fmt.Errorf("--witness-key: %w", err), "kith keylog cosign prints the key of a witness")
+	}
 	_, err := cmd.call(ctx, http.MethodPost, "/v1/keylog/cosignatures", map[string]string{
 		"witness_key": cmd.WitnessKey, "signature": cmd.Signature,
 	})
