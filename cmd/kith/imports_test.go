@@ -33,7 +33,7 @@ var imports = map[string][]string{
 	"bench/rig":                          {},
 	"server/chaos":                       {}, // tests alone
 	"server/ephemeral":                   {},
-	"server/redistest":                   {},
+	"server/redistest":                   {"server/ephemeral"},
 	"server/apitest":                     {}, // imported by tests alone, like redistest
 	"server/token":                       {},
 	"server/admission":                   {},

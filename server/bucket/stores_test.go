@@ -10,7 +10,6 @@ import (
 
 	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/server/directory"
-	"github.com/kith-project/kith/server/ephemeral"
 	"github.com/kith-project/kith/server/redistest"
 	"github.com/redis/go-redis/v9"
 )
@@ -45,17 +44,7 @@ func newTestStore(t testing.TB, rdb *redis.Client) testStore {
 
 // onEachStore runs the test on a real Redis and on the embedded store, which have to behave alike.
 func onEachStore(t *testing.T, test func(t *testing.T, s testStore)) {
-	t.Run("redis", func(t *testing.T) { test(t, onRedis(t)) })
-	t.Run("ephemeral", func(t *testing.T) {
-		store, err := ephemeral.Start()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(store.Close)
-		client := redis.NewClient(store.Options())
-		t.Cleanup(func() { client.Close() })
-		test(t, newTestStore(t, client))
-	})
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) { test(t, newTestStore(t, rdb)) })
 }
 
 func onRedis(t testing.TB) testStore {

@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/redistest"
 	"github.com/redis/go-redis/v9"
 )
 
 // TestApplyAgainstStored goes through every pair of formats and every order of versions.
 func TestApplyAgainstStored(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
 		formats := []directory.Format{directory.Visible, directory.Hidden, directory.Deleted}
@@ -48,7 +49,7 @@ func TestApplyAgainstStored(t *testing.T) {
 }
 
 func TestTombstoneOfUnknownTagBeatsLateRegistration(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
 		for _, format := range []directory.Format{directory.Hidden, directory.Deleted} {
@@ -64,7 +65,7 @@ func TestTombstoneOfUnknownTagBeatsLateRegistration(t *testing.T) {
 
 // TestTombstoneTimeIsTheServers needs no clock of the test: the tombstone's time lies between two readings of TIME.
 func TestTombstoneTimeIsTheServers(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
@@ -80,7 +81,7 @@ func TestTombstoneTimeIsTheServers(t *testing.T) {
 }
 
 func TestAssignedVersions(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
@@ -127,7 +128,7 @@ func TestAssignedVersions(t *testing.T) {
 // TestAssignedVersionsHaveTheParityOfTheLayout has one record written by servers that take different epochs for the
 // active one: no two of them assign the same version. Versions that callers give are as they are.
 func TestAssignedVersionsHaveTheParityOfTheLayout(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
 		last := uint64(0)
@@ -153,7 +154,7 @@ func TestAssignedVersionsHaveTheParityOfTheLayout(t *testing.T) {
 }
 
 func TestExpect(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
 		tag := tagNumber(1)
@@ -198,7 +199,7 @@ func TestExpect(t *testing.T) {
 }
 
 func TestExpectNone(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
 		absent := func(w directory.Write) directory.Write {
@@ -224,7 +225,7 @@ func TestExpectNone(t *testing.T) {
 }
 
 func TestApplyManyWritesOfOnePartition(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
 		// More than two calls, and one tag in all of them, whose writes have to stay in order.
@@ -256,7 +257,7 @@ func TestApplyManyWritesOfOnePartition(t *testing.T) {
 }
 
 func TestApplyNothing(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{})
 		outcomes, err := s.Apply(context.Background(), prepared(t, s), generation, nil)
 		if err != nil || len(outcomes) != 0 {
@@ -267,7 +268,7 @@ func TestApplyNothing(t *testing.T) {
 
 // TestApplyRefusesBeforeWriting puts an invalid write behind a valid one, and looks for the valid one.
 func TestApplyRefusesBeforeWriting(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
 		good := write(tagNumber(1), directory.Visible, 1)

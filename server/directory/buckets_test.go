@@ -8,11 +8,12 @@ import (
 
 	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/redistest"
 	"github.com/redis/go-redis/v9"
 )
 
 func TestBuckets(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
@@ -44,7 +45,7 @@ func TestBuckets(t *testing.T) {
 }
 
 func TestBucketsRefuse(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		malformed := 0
 		s := directory.New(rdb, directory.Config{OnCorrupt: func(n int) { malformed += n }})

@@ -32,7 +32,7 @@ func toggles(n uint64) []directory.Write {
 }
 
 func TestChangesFollowWrites(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
@@ -66,7 +66,7 @@ func TestChangesFollowWrites(t *testing.T) {
 }
 
 func TestChangesComeInParts(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
 		const n = 2*512 + 1
@@ -126,7 +126,7 @@ func TestChangesShowGaps(t *testing.T) {
 		}, 3, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+			redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 				ctx := context.Background()
 				malformed := 0
 				s := directory.New(rdb, directory.Config{OnCorrupt: func(n int) { malformed += n }})
@@ -155,7 +155,7 @@ func TestChangesShowGaps(t *testing.T) {
 
 // TestChangesOfMissingPartition loses one partition, which must not spoil the others.
 func TestChangesOfMissingPartition(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
@@ -203,7 +203,7 @@ func TestRefusedStreamLeavesRecords(t *testing.T) {
 		"another type": func(ctx context.Context, rdb *redis.Client, key string) { rdb.Set(ctx, key, "x", 0) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+			redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 				ctx := context.Background()
 				s := directory.New(rdb, directory.Config{})
 				layout := prepared(t, s)

@@ -8,13 +8,14 @@ import (
 
 	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/redistest"
 	"github.com/redis/go-redis/v9"
 )
 
 // TestMalformedStoredValues finds each malformed value reported by every operation, left by Apply, and replaced by who
 // has seen it.
 func TestMalformedStoredValues(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		for name, value := range malformedValues() {
 			t.Run(name, func(t *testing.T) {

@@ -30,8 +30,8 @@ func connect(t *testing.T, options *redis.Options) *redis.Client {
 func TestLostConnectionIsRepaired(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		cut  cut
-	}{{"before", cutBefore}, {"after", cutAfter}} {
+		cut  redistest.Cut
+	}{{"before", redistest.CutBefore}, {"after", redistest.CutAfter}} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx := context.Background()
 			server := redistest.Start(t)
@@ -43,18 +43,16 @@ func TestLostConnectionIsRepaired(t *testing.T) {
 			before, raw := get(t, direct, layout, removed.Tag)
 			removed.Expect = raw
 
-			proxy := startProxy(t, server.Addr())
-			options := server.Options()
-			options.Addr = proxy.addr()
-			s := directory.New(connect(t, options), directory.Config{})
-			proxy.arm(c.cut)
+			proxy := redistest.StartProxy(t, server)
+			s := directory.New(connect(t, proxy.Options()), directory.Config{})
+			proxy.CutNext(c.cut)
 			outcomes, err := s.Apply(ctx, layout, generation, []directory.Write{removed})
 			wantError(t, "Apply", err, directory.ErrUnavailable)
 			if outcomes[0] != (directory.Outcome{Result: directory.Unknown}) {
 				t.Errorf("got %v, want unknown", outcomes[0])
 			}
 			want := before
-			if c.cut == cutAfter {
+			if c.cut == redistest.CutAfter {
 				want = stored(removed)
 			}
 			if got, _ := get(t, direct, layout, removed.Tag); got != want {
@@ -67,16 +65,13 @@ func TestLostConnectionIsRepaired(t *testing.T) {
 			}
 			wantConsistent(t, server.Client(), direct, layout, winners([]directory.Write{removed}))
 
-			options.MaxRetries = 3
-			retrying := redis.NewClient(options)
-			t.Cleanup(func() { retrying.Close() })
-			s = directory.New(retrying, directory.Config{})
-			proxy.arm(c.cut)
+			s = directory.New(proxy.Client(3), directory.Config{})
+			proxy.CutNext(c.cut)
 			outcomes, err = s.Apply(ctx, layout, generation, []directory.Write{write(tagNumber(1), directory.Visible, 7)})
 			if err != nil || outcomes[0] != (directory.Outcome{Result: directory.Applied, Version: 7}) {
 				t.Errorf("repeated by go-redis: got %v, %v, want applied at 7", outcomes, err)
 			}
-			if got := proxy.cuts.Load(); got != 2 {
+			if got := proxy.Cuts(); got != 2 {
 				t.Errorf("the connection was cut %d times, want 2", got)
 			}
 		})
@@ -147,7 +142,7 @@ func TestAcknowledgedWritesSurviveKill(t *testing.T) {
 
 // TestFlushedServerIsNoEmptyDirectory loses everything behind the store's back.
 func TestFlushedServerIsNoEmptyDirectory(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
@@ -163,7 +158,7 @@ func TestFlushedServerIsNoEmptyDirectory(t *testing.T) {
 }
 
 func TestForgottenScriptIsSentAgain(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/redistest"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -16,7 +17,7 @@ func fenceOf(rdb *redis.Client, layout directory.Layout, partition int) string {
 }
 
 func TestStaleGenerationIsRefused(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
@@ -48,7 +49,7 @@ func TestStaleGenerationIsRefused(t *testing.T) {
 
 // TestFenceIsRaisedByLosingWrites matters to a rotation: whatever the outcome, a writer of the new generation was seen.
 func TestFenceIsRaisedByLosingWrites(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
 		apply(t, s, layout, write(tagNumber(1), directory.Deleted, 9))
@@ -65,7 +66,7 @@ func TestFenceIsRaisedByLosingWrites(t *testing.T) {
 
 // TestFenceOrderIsNumeric compares generations whose decimal digits sort the other way.
 func TestFenceOrderIsNumeric(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
@@ -85,7 +86,7 @@ func TestFenceOrderIsNumeric(t *testing.T) {
 }
 
 func TestPrepareIsRepeatable(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
@@ -114,7 +115,7 @@ func TestPrepareIsRepeatable(t *testing.T) {
 }
 
 func TestPrepareManyPartitions(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := directory.Layout{Epoch: lastEpoch.Add(1), PartitionBits: 10, BucketBits: 20}
@@ -132,7 +133,7 @@ func TestPrepareManyPartitions(t *testing.T) {
 // TestMissingPartition is the promise that a lost shard is an error, never a silent "not registered": each operation is
 // tried on an epoch that was never prepared, on one that was swept, and on one whose server lost its data.
 func TestMissingPartition(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		tag := tagNumber(0xF000)
@@ -186,7 +187,7 @@ func TestMissingPartition(t *testing.T) {
 // TestOnePartitionMissing asks for tags of two partitions, one of which is lost: that there is an answer for one must not
 // hide that there is none for the other.
 func TestOnePartitionMissing(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/redistest"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -27,7 +28,7 @@ func kept(t *testing.T, s *directory.Store, layout directory.Layout, target uint
 }
 
 func TestMoves(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
@@ -67,7 +68,7 @@ func TestMoves(t *testing.T) {
 }
 
 func TestMovesOfAMissingPartition(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/redistest"
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 )
@@ -45,7 +46,7 @@ func winners(writes []directory.Write) map[crypto.Tag]directory.Record {
 // TestAnyOrderEndsInTheSameDirectory is the promise that retries, registrations, deletions and rotations can overtake each
 // other: any permutation of any repetition of versioned writes, in calls of any size.
 func TestAnyOrderEndsInTheSameDirectory(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{})
 		rapid.Check(t, func(rt *rapid.T) {
 			writes := anyWriteSet.Draw(rt, "writes")
@@ -70,7 +71,7 @@ func TestAnyOrderEndsInTheSameDirectory(t *testing.T) {
 
 // TestUnversionedWritesApplyInOrder checks that a write without version wins over all before it, whatever is mixed.
 func TestUnversionedWritesApplyInOrder(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{})
 		rapid.Check(t, func(rt *rapid.T) {
 			layout := prepared(t, s)
@@ -97,7 +98,7 @@ func TestUnversionedWritesApplyInOrder(t *testing.T) {
 
 // TestConcurrentWriters has several writers apply the same writes, each in another order.
 func TestConcurrentWriters(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
 		var writes []directory.Write
@@ -128,7 +129,7 @@ func TestConcurrentWriters(t *testing.T) {
 }
 
 func TestConcurrentAssignedVersionsDiffer(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
 		var (

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/redistest"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -18,7 +19,7 @@ func since(w directory.Write, ms uint64) directory.Write {
 }
 
 func TestPurge(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		// One bucket with more tombstones than one script call removes, and more buckets than are read at a time.
@@ -53,7 +54,7 @@ func TestPurge(t *testing.T) {
 // TestPurgeLeavesWhatChanged has writers register the same users again while their tombstones are purged, which have to
 // be visible at the end whichever came first, and counted.
 func TestPurgeLeavesWhatChanged(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
@@ -86,7 +87,7 @@ func TestPurgeLeavesWhatChanged(t *testing.T) {
 }
 
 func TestPurgeRefuses(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		malformed := 0
 		s := directory.New(rdb, directory.Config{OnCorrupt: func(n int) { malformed += n }})

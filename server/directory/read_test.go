@@ -7,11 +7,12 @@ import (
 
 	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/redistest"
 	"github.com/redis/go-redis/v9"
 )
 
 func TestMatchAnswersInOrderAndOnlyVisible(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
@@ -45,7 +46,7 @@ func TestMatchAnswersInOrderAndOnlyVisible(t *testing.T) {
 
 // TestEpochsAreSeparate has one tag in two epochs, whose writes and sweeps must not meet.
 func TestEpochsAreSeparate(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		one, two := prepared(t, s), prepared(t, s)
@@ -63,7 +64,7 @@ func TestEpochsAreSeparate(t *testing.T) {
 }
 
 func TestGet(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
@@ -87,7 +88,7 @@ func TestGet(t *testing.T) {
 }
 
 func TestScan(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		// More buckets a partition than one pipeline reads.
@@ -130,7 +131,7 @@ func TestScan(t *testing.T) {
 
 // TestScanReportsMisplacedRecords puts a valid record where no lookup finds it, and a field that is no tag.
 func TestScanReportsMisplacedRecords(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := directory.Layout{Epoch: 77, PartitionBits: 0, BucketBits: 4}
@@ -149,7 +150,7 @@ func TestScanReportsMisplacedRecords(t *testing.T) {
 }
 
 func TestSweep(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		// More buckets than one UNLINK removes.
@@ -175,7 +176,7 @@ func TestSweep(t *testing.T) {
 }
 
 func TestCountRefusesWhatIsNoNumber(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := directory.Layout{Epoch: 78}

@@ -9,11 +9,12 @@ import (
 
 	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/redistest"
 	"github.com/redis/go-redis/v9"
 )
 
 func TestScanBuckets(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		malformed := 0
 		s := directory.New(rdb, directory.Config{OnCorrupt: func(n int) { malformed += n }})
@@ -60,7 +61,7 @@ func TestScanBuckets(t *testing.T) {
 }
 
 func TestGetAll(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		malformed := 0
 		s := directory.New(rdb, directory.Config{OnCorrupt: func(n int) { malformed += n }})
@@ -110,7 +111,7 @@ func TestGetAll(t *testing.T) {
 // TestDamagedValueIsReplacedAtItsVersion is how a rotation mends a copy that has its version but does not open: who has
 // seen the value may write the same version again, once.
 func TestDamagedValueIsReplacedAtItsVersion(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
 		good := write(tagNumber(1), directory.Visible, 7)

@@ -13,7 +13,7 @@ import (
 
 // TestStoredForm compares keys and values in Redis with ones put together by hand.
 func TestStoredForm(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := directory.Layout{Epoch: 1 << 31, PartitionBits: 8, BucketBits: 12}
@@ -64,7 +64,7 @@ func TestStoredForm(t *testing.T) {
 // TestChangesAreOfVisibility goes from each format to each: a new label, or hidden turned into deleted, is no change that
 // a reader of the stream has to learn.
 func TestChangesAreOfVisibility(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		s := directory.New(rdb, directory.Config{})
 		layout := prepared(t, s)
@@ -91,7 +91,7 @@ func TestChangesAreOfVisibility(t *testing.T) {
 }
 
 func TestChangesAreTrimmed(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		s := directory.New(rdb, directory.Config{ChangesLength: 100})
 		layout := prepared(t, s)
 		var writes []directory.Write

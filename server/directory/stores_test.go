@@ -11,31 +11,10 @@ import (
 
 	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/server/directory"
-	"github.com/kith-project/kith/server/ephemeral"
-	"github.com/kith-project/kith/server/redistest"
-	"github.com/redis/go-redis/v9"
 )
 
 // generation is the keyring generation of writers in tests that are about something else.
 const generation = 5
-
-// onEachStore runs the test on a real Redis and on the embedded store, which have to behave alike.
-func onEachStore(t *testing.T, test func(t *testing.T, rdb *redis.Client)) {
-	t.Run("redis", func(t *testing.T) {
-		// These tests are not about durability, and write much: waiting for the disk would take most of their time.
-		test(t, redistest.Start(t, redistest.AppendFsync("no")).Client())
-	})
-	t.Run("ephemeral", func(t *testing.T) {
-		store, err := ephemeral.Start()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(store.Close)
-		client := redis.NewClient(store.Options())
-		t.Cleanup(func() { client.Close() })
-		test(t, client)
-	})
-}
 
 var lastEpoch atomic.Uint32
 

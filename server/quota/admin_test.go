@@ -9,10 +9,11 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/kith-project/kith/server/quota"
+	"github.com/kith-project/kith/server/redistest"
 )
 
 func TestStatusOfAnAccountNeverSeen(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ledger := newLedger(t, rdb, quota.Limits{Burst: 100, RefillPerDay: 5, YoungPerDay: 1})
 		want := quota.Status{State: quota.State{Limit: 100, RefillPerDay: 5, Remaining: 100}, Young: true}
 		if s := status(t, ledger, 2); s != want {
@@ -30,7 +31,7 @@ func TestStatusOfAnAccountNeverSeen(t *testing.T) {
 }
 
 func TestRaise(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		ledger, clock := withClock(t, rdb, quota.Limits{Burst: 100, RefillPerDay: 24})
 		debit(t, ledger, elements(80))
@@ -85,7 +86,7 @@ func TestRaise(t *testing.T) {
 }
 
 func TestReset(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		ledger := newLedger(t, rdb, quota.Limits{Burst: 100, RefillPerDay: 1})
 		debit(t, ledger, elements(60))
@@ -101,7 +102,7 @@ func TestReset(t *testing.T) {
 }
 
 func TestBlock(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		ledger, clock := withClock(t, rdb, quota.Limits{YoungPerDay: 1000})
 		must(t, ledger.Block(ctx, accountKey, "a"))

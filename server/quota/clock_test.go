@@ -9,11 +9,12 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/kith-project/kith/server/quota"
+	"github.com/kith-project/kith/server/redistest"
 )
 
 // TestClockJumps moves the store's clock as a failover or an operator may.
 func TestClockJumps(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ledger, clock := withClock(t, rdb, quota.Limits{Burst: 100, RefillPerDay: 24})
 		debit(t, ledger, elements(50))
 		for _, step := range []struct {

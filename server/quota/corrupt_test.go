@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/kith-project/kith/server/quota"
+	"github.com/kith-project/kith/server/redistest"
 )
 
 // nonsense is what no script writes into a field that is a number.
@@ -16,7 +17,7 @@ var nonsense = []string{"", "x", "-1", "+1", " 1", "1 ", "1.5", "1e3", "0x10", "
 // TestCorruptAccountIsAnError changes one field at a time. Nothing is charged, nothing is written, and no script fails,
 // which would be ErrUnavailable.
 func TestCorruptAccountIsAnError(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		ledger := newLedger(t, rdb, quota.Limits{YoungPerDay: 1000})
 		debit(t, ledger, elements(5))
@@ -59,7 +60,7 @@ var outOfRange = map[string][]string{
 
 // TestCorruptAccountIsMended goes through what an operator can do.
 func TestCorruptAccountIsMended(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		ledger := newLedger(t, rdb, quota.Limits{})
 		debit(t, ledger, elements(5))
@@ -84,7 +85,7 @@ func TestCorruptAccountIsMended(t *testing.T) {
 }
 
 func TestCorruptRecordIsAnError(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		ledger := newLedger(t, rdb, quota.Limits{})
 		charge := debit(t, ledger, request("a", "k", "x"))
@@ -119,7 +120,7 @@ func TestCorruptRecordIsAnError(t *testing.T) {
 }
 
 func TestCorruptBudgetIsAnError(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		ledger := newLedger(t, rdb, quota.Limits{YoungPerDay: 1000})
 		for _, field := range []string{"level", "at"} {

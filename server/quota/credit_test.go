@@ -11,11 +11,12 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/kith-project/kith/server/quota"
+	"github.com/kith-project/kith/server/redistest"
 )
 
 // TestCredit goes through two rotations.
 func TestCredit(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ledger, clock := withClock(t, rdb, quota.Limits{Burst: 100, RefillPerDay: 1})
 		steps := []struct {
 			name       string
@@ -115,7 +116,7 @@ func TestCreditIsGrantedOnce(t *testing.T) {
 
 // TestOldEpochsAreForgotten keeps an account from growing with every rotation.
 func TestOldEpochsAreForgotten(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ledger := newLedger(t, rdb, quota.Limits{})
 		var most int
 		for epoch := range uint32(30) {

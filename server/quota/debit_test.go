@@ -13,10 +13,11 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/kith-project/kith/server/quota"
+	"github.com/kith-project/kith/server/redistest"
 )
 
 func TestDebit(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ledger := newLedger(t, rdb, quota.Limits{Burst: 100})
 		steps := []struct {
 			name    string
@@ -52,7 +53,7 @@ func TestDebit(t *testing.T) {
 // TestBucket goes through the life of a bucket: what callers are told, and that a request passes when it was said to pass
 // and not a ms earlier.
 func TestBucket(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		// 7 a day: 12,342,857 + 1/7 ms a unit, which divides nothing.
 		ledger, clock := withClock(t, rdb, quota.Limits{Burst: 100, RefillPerDay: 7})
 		const unit = 24 * time.Hour / 7 // rounded down by less than a ns
@@ -179,7 +180,7 @@ func TestConcurrentRetriesAreChargedOnce(t *testing.T) {
 }
 
 func TestReplaysAreCapped(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		ledger := newLedger(t, rdb, quota.Limits{ReplayCap: 3})
 		for i := range 4 {
@@ -326,7 +327,7 @@ func TestLimits(t *testing.T) {
 
 // TestLargestLimitsAreExact goes to the ends of what the scripts can count.
 func TestLargestLimitsAreExact(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		const most = quota.MaxBurst
 		ledger, clock := withClock(t, rdb, quota.Limits{Burst: most, RefillPerDay: most})
 		if charge := debit(t, ledger, elements(most)); charge.Remaining != 0 || charge.Reset != 24*time.Hour {

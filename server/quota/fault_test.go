@@ -10,33 +10,35 @@ import (
 	"testing"
 
 	"github.com/kith-project/kith/server/quota"
+	"github.com/kith-project/kith/server/redistest"
 )
 
 // TestRetryOfALostCallIsChargedOnce cuts the connection before and after a debit took effect, with a caller that retries
 // under its Idempotency-Key and with a client that repeats by itself.
 func TestRetryOfALostCallIsChargedOnce(t *testing.T) {
 	ctx := context.Background()
-	p := startProxy(t, startRedis(t))
-	direct := newLedger(t, p.server.Client(), quota.Limits{})
+	server := startRedis(t)
+	p := redistest.StartProxy(t, server)
+	direct := newLedger(t, server.Client(), quota.Limits{})
 	var total int64
 	for _, tt := range []struct {
 		name    string
-		where   cut
+		where   redistest.Cut
 		retries int // of the client itself; -1 for none
 		key     string
 		now     bool // what the call says that succeeds
 	}{
-		{"before, the caller retries", cutBefore, -1, "k1", true},
-		{"after, the caller retries", cutAfter, -1, "k2", false},
-		{"before, the client repeats", cutBefore, 3, "k3", true},
-		{"after, the client repeats", cutAfter, 3, "k4", true},
-		{"before, without a key", cutBefore, 3, "", true},
-		{"after, without a key", cutAfter, 3, "", true},
+		{"before, the caller retries", redistest.CutBefore, -1, "k1", true},
+		{"after, the caller retries", redistest.CutAfter, -1, "k2", false},
+		{"before, the client repeats", redistest.CutBefore, 3, "k3", true},
+		{"after, the client repeats", redistest.CutAfter, 3, "k4", true},
+		{"before, without a key", redistest.CutBefore, 3, "", true},
+		{"after, without a key", redistest.CutAfter, 3, "", true},
 	} {
-		ledger := newLedger(t, p.client(t, tt.retries), quota.Limits{})
+		ledger := newLedger(t, p.Client(tt.retries), quota.Limits{})
 		status(t, ledger, 1) // connects
 		status(t, ledger, 1) // and again, for a second connection may have to say hello
-		p.cutNext(tt.where)
+		p.CutNext(tt.where)
 		charge, err := ledger.Debit(ctx, request("a", tt.key, "x"))
 		if tt.retries < 0 {
 			if err != quota.ErrUnavailable {
@@ -52,7 +54,7 @@ func TestRetryOfALostCallIsChargedOnce(t *testing.T) {
 			t.Errorf("%s: charged %d in all, %v, want %d", tt.name, got, err, total)
 		}
 	}
-	if got := p.cuts.Load(); got != 6 {
+	if got := p.Cuts(); got != 6 {
 		t.Errorf("%d connections were cut, want 6", got)
 	}
 }
@@ -60,17 +62,18 @@ func TestRetryOfALostCallIsChargedOnce(t *testing.T) {
 // TestRefundOfALostCallIsMadeOnce cuts refunds, and the retry of a refunded request comes between a refund and its repeat.
 func TestRefundOfALostCallIsMadeOnce(t *testing.T) {
 	ctx := context.Background()
-	p := startProxy(t, startRedis(t))
-	ledger := newLedger(t, p.client(t, -1), quota.Limits{})
-	for i, where := range []cut{cutBefore, cutAfter} {
+	server := startRedis(t)
+	p := redistest.StartProxy(t, server)
+	ledger := newLedger(t, p.Client(-1), quota.Limits{})
+	for i, where := range []redistest.Cut{redistest.CutBefore, redistest.CutAfter} {
 		key := fmt.Sprint("k", i)
 		charge := debit(t, ledger, request("a", key, "x"))
-		p.cutNext(where)
+		p.CutNext(where)
 		if _, err := ledger.Refund(ctx, charge); err != quota.ErrUnavailable {
 			t.Errorf("cut: got %v, want ErrUnavailable", err)
 		}
 		retry := debit(t, ledger, request("a", key, "x"))
-		if retry.Now != (where == cutAfter) {
+		if retry.Now != (where == redistest.CutAfter) {
 			t.Errorf("the retry was charged: %t", retry.Now)
 		}
 		// The refund that was lost is repeated: what stands then is paid for by the retry or by the first call.
@@ -88,13 +91,14 @@ func TestRefundOfALostCallIsMadeOnce(t *testing.T) {
 func TestRetriesUnderKilledConnections(t *testing.T) {
 	const clients, requests = 16, 30
 	ctx := context.Background()
-	p := startProxy(t, startRedis(t))
-	p.cutting(func() cut {
-		return []cut{cutNothing, cutNothing, cutNothing, cutNothing, cutBefore, cutAfter}[rand.IntN(6)]
+	server := startRedis(t)
+	p := redistest.StartProxy(t, server)
+	p.Cutting(func() redistest.Cut {
+		return []redistest.Cut{redistest.CutNothing, redistest.CutNothing, redistest.CutNothing, redistest.CutNothing, redistest.CutBefore, redistest.CutAfter}[rand.IntN(6)]
 	})
 	var ledgers []*quota.Ledger
 	for i := range 4 {
-		ledgers = append(ledgers, newLedger(t, p.client(t, i-1), quota.Limits{ReplayCap: 1000}))
+		ledgers = append(ledgers, newLedger(t, p.Client(i-1), quota.Limits{ReplayCap: 1000}))
 	}
 	var charged, refunded atomic.Int64
 	var running sync.WaitGroup
@@ -121,12 +125,12 @@ func TestRetriesUnderKilledConnections(t *testing.T) {
 		})
 	}
 	running.Wait()
-	got, err := newLedger(t, p.server.Client(), quota.Limits{}).Charged(ctx, accountKey, "a", 1)
+	got, err := newLedger(t, server.Client(), quota.Limits{}).Charged(ctx, accountKey, "a", 1)
 	if want := charged.Load() - refunded.Load(); err != nil || got != want || refunded.Load() == 0 {
 		t.Errorf("charged %d, %v, want %d: %d less %d refunded", got, err, want, charged.Load(), refunded.Load())
 	}
-	if p.cuts.Load() < clients {
-		t.Errorf("only %d connections were cut", p.cuts.Load())
+	if p.Cuts() < clients {
+		t.Errorf("only %d connections were cut", p.Cuts())
 	}
 }
 

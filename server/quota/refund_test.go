@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/kith-project/kith/server/quota"
+	"github.com/kith-project/kith/server/redistest"
 )
 
 func refund(t testing.TB, l *quota.Ledger, c quota.Charge) bool {
@@ -21,7 +22,7 @@ func refund(t testing.TB, l *quota.Ledger, c quota.Charge) bool {
 
 // TestRefund compares the account before a charge with what it is after its refund.
 func TestRefund(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ledger, _ := withClock(t, rdb, quota.Limits{Burst: 100, RefillPerDay: 1})
 		debit(t, ledger, elements(30))
 		debit(t, ledger, inEpoch(elements(20), 2)) // of a credit of 30
@@ -69,7 +70,7 @@ func TestRefund(t *testing.T) {
 }
 
 func TestRefundThatIsDue(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		ledger, clock := withClock(t, rdb, quota.Limits{Burst: 100, RefillPerDay: 100})
 		if refund(t, ledger, quota.Charge{}) {

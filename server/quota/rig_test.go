@@ -10,7 +10,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/kith-project/kith/crypto/secret"
-	"github.com/kith-project/kith/server/ephemeral"
 	"github.com/kith-project/kith/server/quota"
 	"github.com/kith-project/kith/server/redistest"
 )
@@ -33,19 +32,6 @@ func elements(n int) quota.Request {
 func inEpoch(r quota.Request, epoch uint32) quota.Request {
 	r.Epoch, r.Predecessor = epoch, epoch-1
 	return r
-}
-
-// onEachStore runs the test on a real Redis and on the embedded store, which have to behave alike.
-func onEachStore(t *testing.T, test func(t *testing.T, rdb *redis.Client)) {
-	t.Run("redis", func(t *testing.T) { test(t, startRedis(t).Client()) })
-	t.Run("ephemeral", func(t *testing.T) {
-		store, err := ephemeral.Start()
-		must(t, err)
-		t.Cleanup(store.Close)
-		client := redis.NewClient(store.Options())
-		t.Cleanup(func() { _ = client.Close() })
-		test(t, client)
-	})
 }
 
 // startRedis starts a server. What these tests show does not depend on the disk.

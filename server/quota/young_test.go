@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/kith-project/kith/server/quota"
+	"github.com/kith-project/kith/server/redistest"
 )
 
 // by returns the request as one of another account.
@@ -33,7 +34,7 @@ func wantYoung(t testing.TB, l *quota.Ledger, r quota.Request) time.Duration {
 }
 
 func TestYoungBudget(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ledger, clock := withClock(t, rdb, quota.Limits{Burst: 500, RefillPerDay: 2, YoungAge: 48 * time.Hour, YoungPerDay: 240})
 		debit(t, ledger, by("old", elements(1)))
 		clock.move(t, 47*time.Hour)
@@ -88,19 +89,20 @@ func TestYoungBudgetIsUsedToTheEnd(t *testing.T) {
 // again, whether the caller learns of it or not.
 func TestYoungBudgetOfALostCall(t *testing.T) {
 	for _, retries := range []int{-1, 3} {
-		p := startProxy(t, startRedis(t))
-		ledger := newLedger(t, p.client(t, retries), quota.Limits{YoungPerDay: 100})
+		server := startRedis(t)
+		p := redistest.StartProxy(t, server)
+		ledger := newLedger(t, p.Client(retries), quota.Limits{YoungPerDay: 100})
 		status(t, ledger, 1)
-		debit(t, newLedger(t, p.server.Client(), quota.Limits{}), by("another", elements(1))) // loads the script
+		debit(t, newLedger(t, server.Client(), quota.Limits{}), by("another", elements(1))) // loads the script
 		var calls atomic.Int32
-		p.cutting(func() cut {
+		p.Cutting(func() redistest.Cut {
 			if calls.Add(1) == 4 { // seen to be young; reserved, by digest and by text; charged
-				return cutAfter
+				return redistest.CutAfter
 			}
-			return cutNothing
+			return redistest.CutNothing
 		})
 		charge, err := ledger.Debit(context.Background(), elements(10))
-		if lost := retries < 0; lost != errors.Is(err, quota.ErrUnavailable) || lost == charge.Now || p.cuts.Load() != 1 {
+		if lost := retries < 0; lost != errors.Is(err, quota.ErrUnavailable) || lost == charge.Now || p.Cuts() != 1 {
 			t.Errorf("%d retries: got %+v, %v", retries, charge, err)
 		}
 		if s := status(t, ledger, 1); s.Charged != 10 {
@@ -116,12 +118,12 @@ func TestYoungBudgetOfALostCall(t *testing.T) {
 // are charged is never more than the budget, and less by no more than what the dead servers had reserved.
 func TestYoungBudgetIsNotOverspent(t *testing.T) {
 	const perDay, servers, chunk = 20_000, 8, 200
-	redis := startRedis(t)
+	server := startRedis(t)
 	// A quarter of a unit flows back in a second.
 	limits := quota.Limits{Burst: 2000, RefillPerDay: 10, YoungPerDay: perDay}
 	var ledgers [servers]*quota.Ledger
 	for i := range ledgers {
-		ledgers[i] = newLedger(t, redis.Client(), limits)
+		ledgers[i] = newLedger(t, server.Client(), limits)
 	}
 	began := time.Now()
 	var charged, accounts atomic.Int64

@@ -3,7 +3,8 @@
 // Each server is a new redis-server process with the configuration that Kith ships (deploy/redis.conf), a free loopback
 // port, a temporary folder and a random password. No test ever talks to a server that it did not start, and each server
 // is killed when its test ends. Besides the ordinary life of a server the package offers its failures: Kill (SIGKILL),
-// Restart on the same data, Pause and Resume (SIGSTOP, SIGCONT).
+// Restart on the same data, Pause and Resume (SIGSTOP, SIGCONT). A Proxy before it breaks connections before or after a call
+// took effect, and OnEachStore runs a test on the embedded store too.
 //
 // A machine without redis-server fails the test with a hint instead of skipping it: what these tests show must not
 // silently go unshown. The binary is found on PATH.

@@ -13,6 +13,7 @@ import (
 	"github.com/kith-project/kith/crypto/voprf"
 	"github.com/kith-project/kith/server/directory"
 	"github.com/kith-project/kith/server/keyring"
+	"github.com/kith-project/kith/server/redistest"
 )
 
 // view verifies the key log of a keyring and returns it.
@@ -273,7 +274,7 @@ func TestAuditRefuses(t *testing.T) {
 // TestProofsOfLargeBuckets has a bucket that outgrew one proof.
 func TestProofsOfLargeBuckets(t *testing.T) {
 	const numbers = groupPairs + 6
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		r := newRigLaidOut(t, rdb, directory.Layout{})
 		s := r.server(nil)
 		s.put(0, numbers, 1)

@@ -73,7 +73,7 @@ func wantProgress(t *testing.T, q *queue, want progress) {
 }
 
 func TestQueueGivesEveryItemOnce(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		const items = 200
 		q := newQueue(t, rdb, items, never)
 		var (
@@ -113,7 +113,7 @@ func TestQueueGivesEveryItemOnce(t *testing.T) {
 }
 
 func TestQueueLeases(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		q := newQueue(t, rdb, 1, never)
 		first := claim(t, q)
@@ -143,7 +143,7 @@ func TestQueueLeases(t *testing.T) {
 
 // TestQueueOwnerWhoseLeaseHasEnded may still complete its item while nobody else has it.
 func TestQueueOwnerWhoseLeaseHasEnded(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		q := newQueue(t, rdb, 1, never)
 		c := claim(t, q)
@@ -155,7 +155,7 @@ func TestQueueOwnerWhoseLeaseHasEnded(t *testing.T) {
 }
 
 func TestQueueRelease(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		q := newQueue(t, rdb, 2, never)
 		first := claim(t, q)
@@ -179,7 +179,7 @@ func TestQueueRelease(t *testing.T) {
 
 // TestQueueComesBackToWhatCanNotBeRead has an item with records that can not be read, which are mended later.
 func TestQueueComesBackToWhatCanNotBeRead(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		q := newQueue(t, rdb, 1, never)
 		wantQueue(t, "complete", q.complete(ctx, claim(t, q), counts{records: 10, written: 7, unreadable: 3}), nil)
@@ -205,7 +205,7 @@ func TestQueueComesBackToWhatCanNotBeRead(t *testing.T) {
 
 // TestQueueThatWasLost starts over, whatever was lost of it, and makes nothing by itself.
 func TestQueueThatWasLost(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		for _, c := range []struct {
 			name string
@@ -242,7 +242,7 @@ func TestQueueThatWasLost(t *testing.T) {
 }
 
 func TestQueueIsOpenedOnce(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		q := newQueue(t, rdb, 2, never)
 		wantQueue(t, "complete", q.complete(ctx, claim(t, q), counts{records: 10}), nil)
@@ -259,7 +259,7 @@ func TestQueueIsOpenedOnce(t *testing.T) {
 // TestQueueAfterItsClockWasSetBack has leases by a clock that was hours ahead, as after a failover to a server with
 // another: they do not hold anybody up for hours.
 func TestQueueAfterItsClockWasSetBack(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		q := newQueue(t, rdb, 1, never)
 		c := claim(t, q)
@@ -275,7 +275,7 @@ func TestQueueAfterItsClockWasSetBack(t *testing.T) {
 
 // TestQueueRate moves the moments of the rate back, as if time had passed.
 func TestQueueRate(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		q := newQueue(t, rdb, 4, never)
 		back := func(d time.Duration, fields ...string) {

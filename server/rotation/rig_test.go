@@ -16,7 +16,6 @@ import (
 	"github.com/kith-project/kith/crypto/voprf"
 	"github.com/kith-project/kith/normalize"
 	"github.com/kith-project/kith/server/directory"
-	"github.com/kith-project/kith/server/ephemeral"
 	"github.com/kith-project/kith/server/keyring"
 	"github.com/kith-project/kith/server/redistest"
 	"github.com/kith-project/kith/server/registry"
@@ -65,23 +64,6 @@ func newRigLaidOut(t testing.TB, rdb redis.UniversalClient, layout directory.Lay
 		t.Fatalf("keyring.Create: %v", err)
 	}
 	return r
-}
-
-// onEachStore runs the test on a real Redis and on the embedded store, which have to behave alike.
-func onEachStore(t *testing.T, test func(t *testing.T, rdb *redis.Client)) {
-	t.Run("redis", func(t *testing.T) {
-		test(t, redistest.Start(t, redistest.AppendFsync("no")).Client())
-	})
-	t.Run("ephemeral", func(t *testing.T) {
-		store, err := ephemeral.Start()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(store.Close)
-		client := redis.NewClient(store.Options())
-		t.Cleanup(func() { client.Close() })
-		test(t, client)
-	})
 }
 
 // server is one server of a deployment, with a keyring that it reads when the test says so.

@@ -9,12 +9,13 @@ import (
 
 	"github.com/kith-project/kith/server/directory"
 	"github.com/kith-project/kith/server/keyring"
+	"github.com/kith-project/kith/server/redistest"
 )
 
 // TestRotation goes through a whole rotation: everything that the old epoch holds is in the new one, under the new key,
 // with its version and its time, and the old epoch is removed in the end.
 func TestRotation(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		const numbers = 24
 		r := newRigOn(t, rdb)
 		s := r.server(nil)

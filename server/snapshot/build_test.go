@@ -11,10 +11,11 @@ import (
 
 	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/redistest"
 )
 
 func TestSetHoldsTheVisible(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		r := newRig(t, rdb)
 		r.write(directory.Visible, count(0, 40)...)
 		r.write(directory.Hidden, 3, 50)
@@ -31,7 +32,7 @@ func TestSetHoldsTheVisible(t *testing.T) {
 }
 
 func TestHiddenIsGoneFromTheNextSet(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		r := newRig(t, rdb)
 		b := r.builder(nil, nil, Config{})
@@ -70,7 +71,7 @@ func TestHiddenIsGoneFromTheNextSet(t *testing.T) {
 }
 
 func TestEmptyDirectory(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		r := newRig(t, rdb)
 		r.turn(r.builder(nil, nil, Config{}))
 		d := r.download()
@@ -136,7 +137,7 @@ func (r *rig) calling(before func(partition uint32) error) scanned {
 
 // TestMissingPartitionKeepsTheLastSet loses a partition before the build and during it.
 func TestMissingPartitionKeepsTheLastSet(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		r := newRig(t, rdb)
 		r.write(directory.Visible, count(0, 20)...)
@@ -160,7 +161,7 @@ func TestMissingPartitionKeepsTheLastSet(t *testing.T) {
 }
 
 func TestMalformedRecordIsLeftOut(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		r := newRig(t, rdb)
 		r.write(directory.Visible, count(0, 20)...)
 		for _, key := range rdb.Keys(context.Background(), "*b0").Val() {
@@ -178,7 +179,7 @@ func TestMalformedRecordIsLeftOut(t *testing.T) {
 }
 
 func TestTriggerBuilds(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		r := newRig(t, rdb)
 		b := r.builder(nil, nil, Config{})
 		r.turn(b)
@@ -201,7 +202,7 @@ func TestTriggerBuilds(t *testing.T) {
 
 // TestLostShardIsBuiltAgain loses one that the manifest lists, and one of a build under way.
 func TestLostShardIsBuiltAgain(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		r := newRig(t, rdb)
 		r.write(directory.Visible, count(0, 30)...)
@@ -234,7 +235,7 @@ func TestLostShardIsBuiltAgain(t *testing.T) {
 }
 
 func TestProgress(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		r := newRig(t, rdb)
 		r.write(directory.Visible, count(0, 32)...)
 		var got []Progress

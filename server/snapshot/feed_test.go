@@ -15,10 +15,11 @@ import (
 	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/crypto/filter"
 	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/redistest"
 )
 
 func TestChangesFollowTheDirectory(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		r := newRig(t, rdb)
 		b := r.builder(nil, nil, Config{})
@@ -69,7 +70,7 @@ func TestChangesFollowTheDirectory(t *testing.T) {
 // after a build, between whichever rounds of gathering, and whichever set a device begins with, it ends with what the
 // directory holds.
 func TestAnyInterleavingEndsInTheDirectory(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		rapid.Check(t, func(rt *rapid.T) {
 			r := newRig(rt, rdb)
 			some := func() {
@@ -113,7 +114,7 @@ func TestAnyInterleavingEndsInTheDirectory(t *testing.T) {
 
 // TestGapBeginsAnotherFeed makes more changes between two rounds than the directory keeps.
 func TestGapBeginsAnotherFeed(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		r := newRig(t, rdb)
 		b := r.builder(nil, nil, Config{})
@@ -156,7 +157,7 @@ func TestGapBeginsAnotherFeed(t *testing.T) {
 
 // TestGapDuringBuild must not publish a set that refers to a feed which has ended.
 func TestGapDuringBuild(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		r := newRig(t, rdb)
 		r.write(directory.Visible, count(0, 32)...)
 		scans := 0
@@ -184,7 +185,7 @@ func TestGapDuringBuild(t *testing.T) {
 
 // TestRolledBackFeed takes the feed back behind what its builder has seen, as a failover does.
 func TestRolledBackFeed(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		r := newRig(t, rdb)
 		b := r.builder(nil, nil, Config{})
@@ -207,7 +208,7 @@ func TestRolledBackFeed(t *testing.T) {
 }
 
 func TestLostFeed(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		for name, lose := range map[string]func(k keys){
 			"all of it":             func(k keys) { rdb.Del(ctx, k.feed, k.changes) },
@@ -242,7 +243,7 @@ func TestLostFeed(t *testing.T) {
 
 // TestLostSegments has the state promise segments that are not there.
 func TestLostSegments(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		r := newRig(t, rdb)
 		b := r.builder(nil, nil, Config{})
@@ -262,7 +263,7 @@ func TestLostSegments(t *testing.T) {
 }
 
 func TestTrim(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		for _, c := range []struct {
 			name   string
 			config Config

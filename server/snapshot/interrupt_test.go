@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/redistest"
 )
 
 var errCut = errors.New("cut off for the test")
@@ -128,7 +129,7 @@ func eachStop(t *testing.T, test func(s *stopper) (reached bool)) {
 // TestKilledBuilder ends a builder at each call. At any time the old set or the new one is there, whole, and another
 // builder ends the work.
 func TestKilledBuilder(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		eachStop(t, func(s *stopper) bool {
 			r := newRig(t, rdb)
@@ -174,7 +175,7 @@ func TestKilledBuilder(t *testing.T) {
 
 // TestFirstBuildKilled has no set before.
 func TestFirstBuildKilled(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		eachStop(t, func(s *stopper) bool {
 			r := newRig(t, rdb)
 			r.write(directory.Visible, count(0, 32)...)
@@ -196,7 +197,7 @@ func TestFirstBuildKilled(t *testing.T) {
 // TestPausedBuilder stops a builder at each call for longer than its lease. Another one builds meanwhile, without a user
 // who was hidden; when the first goes on, it must bring back neither the user nor an older position.
 func TestPausedBuilder(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		eachStop(t, func(s *stopper) bool {
 			r := newRig(t, rdb)
@@ -241,7 +242,7 @@ func TestPausedBuilder(t *testing.T) {
 
 // TestResumeSkipsFinishedShards counts what the second builder reads.
 func TestResumeSkipsFinishedShards(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		r := newRig(t, rdb)
 		r.write(directory.Visible, count(0, 32)...)
 		wantError(t, "first", turn(context.Background(), r.builder(nil, r.calling(func(partition uint32) error {
@@ -273,7 +274,7 @@ func TestResumeSkipsFinishedShards(t *testing.T) {
 
 // TestOldBuildIsNotResumed would publish what was visible long ago.
 func TestOldBuildIsNotResumed(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		r := newRig(t, rdb)
 		r.write(directory.Visible, count(0, 32)...)
 		wantError(t, "first", turn(context.Background(), r.builder(nil, r.calling(func(partition uint32) error {

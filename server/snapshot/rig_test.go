@@ -6,7 +6,6 @@ import (
 	"errors"
 	"strings"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -14,28 +13,9 @@ import (
 	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/crypto/filter"
 	"github.com/kith-project/kith/server/directory"
-	"github.com/kith-project/kith/server/ephemeral"
-	"github.com/kith-project/kith/server/redistest"
 )
 
 const generation = 5
-
-// onEachStore runs the test on a real Redis and on the embedded store, which have to behave alike.
-func onEachStore(t *testing.T, test func(t *testing.T, rdb *redis.Client)) {
-	t.Run("redis", func(t *testing.T) {
-		test(t, redistest.Start(t, redistest.AppendFsync("no")).Client())
-	})
-	t.Run("ephemeral", func(t *testing.T) {
-		store, err := ephemeral.Start()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(store.Close)
-		client := redis.NewClient(store.Options())
-		t.Cleanup(func() { client.Close() })
-		test(t, client)
-	})
-}
 
 var lastEpoch atomic.Uint32
 

@@ -17,7 +17,7 @@ import (
 
 // TestOneOfManyBuilds runs several builders until a set is there and changes have come through.
 func TestOneOfManyBuilds(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		r := newRig(t, rdb)
 		r.write(directory.Visible, count(0, 32)...)
 		var built atomic.Int32
@@ -54,7 +54,7 @@ func TestOneOfManyBuilds(t *testing.T) {
 
 // TestSecondBuilderWaits asks while another builds.
 func TestSecondBuilderWaits(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		r := newRig(t, rdb)
 		other := r.builder(nil, nil, Config{OnBuilt: func(Manifest) { t.Error("the second builder built") }})
@@ -69,7 +69,7 @@ func TestSecondBuilderWaits(t *testing.T) {
 
 // TestRunTriggeredAndRetried fails the first builds, and asks for another one after the first success.
 func TestRunTriggeredAndRetried(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		r := newRig(t, rdb)
 		fail := 3
 		var failures []error
@@ -108,7 +108,7 @@ func TestRunTriggeredAndRetried(t *testing.T) {
 
 // TestLostLeaseEndsTheWork waits for the renewal to notice.
 func TestLostLeaseEndsTheWork(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		r := newRig(t, rdb)
 		k := newKeys(r.layout.Epoch)

@@ -8,13 +8,14 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/redistest"
 )
 
 // TestScriptsRefuse calls every script for a builder without the lease, and for one with it that expects another state
 // than there is: both leave everything as it was.
 func TestScriptsRefuse(t *testing.T) {
 	const other = "another"
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		r := newRig(t, rdb)
 		b := r.builder(nil, nil, Config{})
@@ -97,7 +98,7 @@ func (r *rig) dump() string {
 
 // TestScriptsCanBeRepeated calls those whose answer may be lost again, as go-redis does by itself.
 func TestScriptsCanBeRepeated(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		r := newRig(t, rdb)
 		b := r.builder(nil, nil, Config{})

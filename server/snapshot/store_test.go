@@ -15,7 +15,7 @@ import (
 )
 
 func TestManifestIsRememberedForASecond(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		r := newRig(t, rdb)
 		s := NewStore(rdb, r.layout.Epoch, 0)
@@ -50,7 +50,7 @@ func TestManifestIsRememberedForASecond(t *testing.T) {
 }
 
 func TestCorruptShardIsRefused(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		r := newRig(t, rdb)
 		r.write(directory.Visible, count(0, 5)...)
@@ -78,7 +78,7 @@ func TestCorruptShardIsRefused(t *testing.T) {
 
 // TestShardsAreRemembered takes them away from Redis.
 func TestShardsAreRemembered(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		r := newRig(t, rdb)
 		r.write(directory.Visible, count(0, 5)...)
@@ -198,7 +198,7 @@ func TestRedisAway(t *testing.T) {
 }
 
 func TestSweepLeavesNothing(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		r := newRig(t, rdb)
 		b := r.builder(nil, nil, Config{})

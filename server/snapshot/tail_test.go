@@ -9,6 +9,7 @@ import (
 
 	"github.com/kith-project/kith/crypto/filter"
 	"github.com/kith-project/kith/server/directory"
+	"github.com/kith-project/kith/server/redistest"
 )
 
 // entry returns the change of one tag in its wire form.
@@ -17,7 +18,7 @@ func entry(n int, visible bool) string {
 }
 
 func TestTailIsWhatTheNextSegmentTells(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		r := newRig(t, rdb)
 		b := r.builder(nil, nil, Config{})
@@ -52,7 +53,7 @@ func TestTailIsWhatTheNextSegmentTells(t *testing.T) {
 }
 
 func TestTailFailures(t *testing.T) {
-	onEachStore(t, func(t *testing.T, rdb *redis.Client) {
+	redistest.OnEachStore(t, func(t *testing.T, rdb *redis.Client) {
 		ctx := context.Background()
 		r := newRig(t, rdb)
 		b := r.builder(nil, nil, Config{})
