@@ -135,7 +135,7 @@ func (h *history) setClock(t *rapid.T) {
 
 func (h *history) refund(t *rapid.T) {
 	if len(h.charges) == 0 {
-		t.Skip("nothing was charged")
+		return // nothing was charged yet
 	}
 	made := rapid.SampledFrom(h.charges).Draw(t, "charge")
 	undone, err := h.ledger.Refund(context.Background(), made.charge)
