@@ -156,6 +156,15 @@ func (s *serving) put(t testing.TB, number, label string) {
 // register sends a registration or a deletion and wants it applied.
 func (s *serving) register(t testing.TB, method string, body map[string]any) {
 	t.Helper()
+	answer := s.tryRegister(t, method, body)
+	if answer.StatusCode != http.StatusNoContent || answer.Header.Get("Kith-Applied") != "true" {
+		t.Fatalf("%s answered %s, Kith-Applied %q", method, answer.Status, answer.Header.Get("Kith-Applied"))
+	}
+}
+
+// tryRegister sends a registration or a deletion and returns the answer, its body closed.
+func (s *serving) tryRegister(t testing.TB, method string, body map[string]any) *http.Response {
+	t.Helper()
 	data, err := json.Marshal(body)
 	if err != nil {
 		t.Fatal(err)
@@ -174,10 +183,8 @@ func (s *serving) register(t testing.TB, method string, body map[string]any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusNoContent || answer.Header.Get("Kith-Applied") != "true" {
-		t.Fatalf("%s answered %s, Kith-Applied %q", method, answer.Status, answer.Header.Get("Kith-Applied"))
-	}
+	_ = answer.Body.Close()
+	return answer
 }
 
 // putMany registers numbers with labels made by label, several at a time.
