@@ -28,6 +28,7 @@ check:
 	go vet ./...
 	go vet -tags large ./server/snapshot ./cmd/kith ./client ./crypto/ristretto
 	go vet -tags purego ./crypto/ristretto/...
+	go vet -tags timing ./server/bucket ./crypto/ristretto ./crypto/voprf
 	go run $(STATICCHECK) ./...
 
 cross:
@@ -81,10 +82,10 @@ chaos:
 overload:
 	go test -count=1 -tags large -run TestOverload -v -timeout 10m ./client
 
-# Compares the times of answers by statistics, which wants a quiet machine.
+# Compares by statistics the times of answers, and those of arithmetic on secrets, which wants a quiet machine: ten minutes.
 .PHONY: timing
 timing:
-	go test -count=1 -tags timing -run TestTime -v ./server/bucket
+	go test -count=1 -tags timing -run TestTime -v -p 1 -timeout 60m ./server/bucket ./crypto/ristretto ./crypto/voprf
 
 # Builds in two folders, one of them from nothing and without what was built before, and compares the bytes.
 .PHONY: reproducible

@@ -17,6 +17,7 @@ const module = "github.com/kith-project/kith/"
 var imports = map[string][]string{
 	"crypto/secret":                      {},
 	"crypto/keylog":                      {"crypto/secret"},
+	"crypto/dudect":                      {}, // imported by tests alone
 	"crypto/ristretto":                   {"crypto/ristretto/internal/ifma", "crypto/ristretto/internal/sha512x8", "crypto/secret"},
 	"crypto/ristretto/internal/ifma":     {},
 	"crypto/ristretto/internal/sha512x8": {},
