@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,11 +49,11 @@ func StartCluster(tb testing.TB, masters, replicas int, opts ...Option) *Cluster
 	c.wait("aware of its replicas", (*redis.Client).ClusterNodes, func(list string) bool {
 		return strings.Count(list, "slave ") == len(c.Replicas)
 	})
-	c.wait("healthy", (*redis.Client).ClusterInfo, func(info string) bool {
-		return strings.Contains(info, "cluster_state:ok")
-	})
+	c.wait("healthy", (*redis.Client).ClusterInfo, healthy)
 	return c
 }
+
+func healthy(info string) bool { return strings.Contains(info, "cluster_state:ok") }
 
 // Client returns a new client of the cluster, closed when the test ends.
 func (c *Cluster) Client() *redis.ClusterClient {
@@ -74,6 +75,23 @@ func (c *Cluster) nodes() []*Server {
 	return append(append([]*Server{}, c.Masters...), c.Replicas...)
 }
 
+// alive returns the nodes whose process runs.
+func (c *Cluster) alive() []*Server {
+	return slices.DeleteFunc(c.nodes(), func(s *Server) bool { return s.process == nil })
+}
+
+// node returns the node of an address.
+func (c *Cluster) node(addr string) *Server {
+	c.tb.Helper()
+	for _, node := range c.nodes() {
+		if node.Addr() == addr {
+			return node
+		}
+	}
+	c.tb.Fatal("redistest: no node of this cluster has that address")
+	return nil
+}
+
 // startNode starts a server in cluster mode. Its bus gets a free port of its own, since the default, port + 10000, may
 // not exist.
 func startNode(tb testing.TB, password string, opts []Option) *Server {
@@ -82,6 +100,7 @@ func startNode(tb testing.TB, password string, opts []Option) *Server {
 		Config("cluster-enabled", "yes"),
 		Config("cluster-port", strconv.Itoa(freePort(tb))),
 		Config("cluster-node-timeout", "5000"),
+		Config("repl-diskless-sync-delay", "0"), // by default a replica waits 5 s for others to join it
 		func(c *config) { c.password = password },
 	}, opts...)
 	return Start(tb, node...)
@@ -129,11 +148,11 @@ func (c *Cluster) follow(replicas int) {
 // view asks a node how it sees the cluster.
 type view func(*redis.Client, context.Context) *redis.StringCmd
 
-// wait polls every node's view until the condition holds for it.
+// wait polls the view of every node that runs until the condition holds for it.
 func (c *Cluster) wait(what string, ask view, holds func(answer string) bool) {
 	c.tb.Helper()
 	deadline := time.Now().Add(startTimeout)
-	for _, node := range c.nodes() {
+	for _, node := range c.alive() {
 		client := node.Client()
 		for {
 			answer, err := ask(client, context.Background()).Result()

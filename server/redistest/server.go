@@ -40,6 +40,8 @@ type Server struct {
 
 	process *exec.Cmd
 	exited  chan struct{} // closed when process has ended and was reaped
+
+	client *redis.Client // of control, or nil
 }
 
 // Start starts a server and returns when it answers. It ends the test if there is no redis-server or it does not start.
@@ -93,6 +95,14 @@ func (s *Server) Client() *redis.Client {
 	client := redis.NewClient(s.Options())
 	s.tb.Cleanup(func() { client.Close() })
 	return client
+}
+
+// control returns the client that the package itself asks the server by.
+func (s *Server) control() *redis.Client {
+	if s.client == nil {
+		s.client = s.Client()
+	}
+	return s.client
 }
 
 // Options returns the options of a client of the server, for tests that change some before they connect.
