@@ -10,7 +10,6 @@ import (
 	"os"
 	"runtime"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -93,42 +92,12 @@ func importCost(users int, took, kith, redis time.Duration) string {
 		users, took.Seconds(), float64(users)/took.Seconds(), micros(kith), micros(redis), 100*all, cores, 100*one, bound, alone)
 }
 
-// redisCPU returns the processor time of a Redis and its children.
-func redisCPU(t testing.TB, rdb *redis.Client) time.Duration {
-	t.Helper()
-	seconds := 0.0
-	for _, name := range []string{"used_cpu_sys", "used_cpu_user", "used_cpu_sys_children", "used_cpu_user_children"} {
-		n, err := strconv.ParseFloat(infoField(t, rdb, name), 64)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		seconds += n
-	}
-	return time.Duration(seconds * float64(time.Second))
-}
-
 // infoNumber returns a whole number of INFO.
 func infoNumber(t testing.TB, rdb *redis.Client, name string) int64 {
 	t.Helper()
-	n, err := strconv.ParseInt(infoField(t, rdb, name), 10, 64)
+	n, err := strconv.ParseInt(redisInfo(t, rdb)[name], 10, 64)
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 	return n
-}
-
-// infoField returns a field of INFO.
-func infoField(t testing.TB, rdb *redis.Client, name string) string {
-	t.Helper()
-	text, err := rdb.Info(context.Background()).Result()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(text) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(line), name+":"); ok {
-			return value
-		}
-	}
-	t.Fatalf("INFO has no %s", name)
-	return ""
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -297,28 +296,5 @@ func TestImportUnderRotation(t *testing.T) {
 	}
 	if epoch, found := s.find(t, []string{importNumber(0), importNumber(users - 1), importNumber(users)}); epoch != 2 || len(found) != 2 {
 		t.Errorf("found %d in epoch %d, want 2 in epoch 2", len(found), epoch)
-	}
-}
-
-// TestImportOnCluster imports into three masters, on which a lookup in each mode finds those who were imported.
-func TestImportOnCluster(t *testing.T) {
-	t.Parallel()
-	const users = 6_000
-	cluster := redistest.StartCluster(t, 3, 0, redistest.AppendFsync("no"))
-	first := cluster.Masters[0]
-	address := url.URL{Scheme: "redis", User: url.UserPassword("", first.Password()), Host: first.Addr()}
-	s := serve(t, t.TempDir(), "--redis", address.String(), "--cluster", "--expected-users", strconv.Itoa(users))
-	args := importArgs(writeImport(t, users), s.dir, address.String(), "--cluster")
-	for range 2 {
-		if got, want := output(t, args...), fmt.Sprintf("%d lines: %d registered\n", users, users); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-	newReader(t, cluster.Client(), s.dir).wantImported(t, users)
-	numbers := []string{importNumber(1), importNumber(users - 1), importNumber(users)}
-	for _, mode := range []string{"exact", "bucket"} {
-		if _, found := s.find(t, numbers, "--mode", mode); len(found) != 2 {
-			t.Errorf("mode %s: found %d, want 2", mode, len(found))
-		}
 	}
 }

@@ -29,7 +29,10 @@ func connectRedis(url string, cluster bool) (redis.UniversalClient, error) {
 		}
 		o.DialTimeout, o.ReadTimeout, o.WriteTimeout = redisDialTimeout, redisIOTimeout, redisIOTimeout
 		o.MaxRetries, o.DialerRetries, o.ContextTimeoutEnabled = redisRetries, redisDialRetries, true
-		return redis.NewClusterClient(o), nil
+		o.ClusterStateReloadInterval = clusterReload
+		client := redis.NewClusterClient(o)
+		client.AddHook(clusterHook{client})
+		return client, nil
 	}
 	o, err := redis.ParseURL(url)
 	if err != nil {
