@@ -71,6 +71,11 @@ rotation-1m:
 import-1m:
 	go test -count=1 -tags large -run TestImportAMillion -v -timeout 60m ./cmd/kith
 
+# Looks up a million tags on clusters of one, two and three masters, and prints what each master did: half a minute.
+.PHONY: cluster-scale
+cluster-scale:
+	go test -count=1 -tags large -run TestClusterScale -v -timeout 20m ./cmd/kith
+
 # Runs random histories of registrations, rotations, kills and pauses on processes of their own, from a seed on: about
 # half a second each.
 .PHONY: chaos

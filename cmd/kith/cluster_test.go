@@ -173,6 +173,13 @@ func TestPromotionUnderLoad(t *testing.T) {
 	if l.refused == 0 {
 		t.Error("no request was refused: the load did not meet the dead master")
 	}
+	right := 0
+	for _, n := range l.right {
+		right += n
+	}
+	if l.refused > right {
+		t.Errorf("%d requests were refused, more than answered: the server went on asking the dead master", l.refused)
+	}
 	l.check(l.refused)
 	// What was acknowledged in the last moment may not have reached the replica.
 	r = newReader(t, cluster.Client(), s.dir)
