@@ -11,7 +11,7 @@
 // compared with the other's before anything is timed, each verifies the other's proofs, and client_1000 goes on comparing.
 //
 // Both take turns, one call each, and who begins changes every time; so what else the machine does meets both. The result has the
-// median of each, and the ratio of the medians. All is done by one thread of one core; garbage is collected on it too, whoever
+// median of each, and the ratio of the medians. All is done on one core; garbage is collected on it too, whoever
 // made it.
 //
 // Timing: nothing here is secret. Key and inputs are made for the comparison.
