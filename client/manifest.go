@@ -49,8 +49,13 @@ func (r *run) requestManifest(ctx context.Context) (*manifest, error) {
 	if err != nil {
 		return nil, err
 	}
+	return decodeManifest(body, r.epoch.id)
+}
+
+// decodeManifest decodes the manifest of an epoch. It returns ErrAnswer and *IncompatibleError.
+func decodeManifest(body []byte, epoch uint32) (*manifest, error) {
 	m := new(manifest)
-	if json.Unmarshal(body, m) != nil || m.Epoch != r.epoch.id || !m.valid() {
+	if json.Unmarshal(body, m) != nil || m.Epoch != epoch || !m.valid() {
 		return nil, fmt.Errorf("%w: snapshot that contradicts itself", ErrAnswer)
 	}
 	if m.Filter != filterName {
