@@ -110,3 +110,9 @@ sbom: build
 .PHONY: ristretto-1m
 ristretto-1m:
 	go test -count=1 -tags large -run EqualsCircl -v -timeout 60m ./crypto/ristretto
+
+# Tests the arithmetic as on other processors, emulated: arm64, and amd64 without AVX-512. Debian: apt-get install qemu-user-static.
+.PHONY: emulated
+emulated:
+	CGO_ENABLED=0 GOARCH=arm64 KITH_TEST_EMULATOR=qemu-aarch64-static go test -count=1 -exec qemu-aarch64-static -timeout 30m ./crypto/...
+	CGO_ENABLED=0 GOARCH=amd64 KITH_TEST_EMULATOR=qemu-x86_64-static go test -count=1 -exec qemu-x86_64-static -timeout 30m ./crypto/...

@@ -28,7 +28,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestEngineOfEnvironment runs itself with KITH_ENGINE set.
+// TestEngineOfEnvironment runs itself with KITH_ENGINE set, by the emulator that KITH_TEST_EMULATOR names if the tests run in one.
 func TestEngineOfEnvironment(t *testing.T) {
 	if os.Getenv("KITH_ENGINE_TEST") != "" {
 		h := NewHasher("environment")
@@ -40,7 +40,8 @@ func TestEngineOfEnvironment(t *testing.T) {
 		"portable": "engine portable, <nil>, messages together false",
 		"none":     "engine " + engines()[0].name + ", " + ErrEngine.Error(),
 	} {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestEngineOfEnvironment$", "-test.v")
+		command := append(strings.Fields(os.Getenv("KITH_TEST_EMULATOR")), os.Args[0], "-test.run=^TestEngineOfEnvironment$", "-test.v")
+		cmd := exec.Command(command[0], command[1:]...)
 		cmd.Env = append(os.Environ(), "KITH_ENGINE_TEST=1", "KITH_ENGINE="+setting)
 		out, err := cmd.CombinedOutput()
 		if err != nil || !strings.Contains(string(out), want) {

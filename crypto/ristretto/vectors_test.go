@@ -105,33 +105,37 @@ func TestVectorsMultiples(t *testing.T) {
 	})
 }
 
-// TestVectorsInvalid puts each encoding that is refused, and that of the identity, at each place of a small batch.
+// TestVectorsInvalid puts each of the encodings in every place of two vectors of eight, and of one that is not full.
 func TestVectorsInvalid(t *testing.T) {
+	const places = 17
 	invalid := loadVectors(t).Invalid
 	invalid["identity"] = []string{hex.EncodeToString(make([]byte, ElementSize))}
-	good, count := randomElements("invalid", 9), 0
+	good, count := randomElements("invalid", places), 0
+	one := new(Scalar).setSmall(1)
 	eachEngine(t, func(t *testing.T, e engine) {
-		b, ok := Batch{elements: e.newBatch()}, make([]bool, 9)
+		b, ok := Batch{elements: e.newBatch()}, make([]bool, places)
 		for kind, encodings := range invalid {
 			for _, encoding := range encodings {
 				count++
-				at := count % 9
-				packed := slices.Clone(good)
-				copy(packed[at*ElementSize:], unhex(t, encoding))
-				if err := b.Decode(packed); err != ErrElement || b.Len() != 0 {
-					t.Errorf("Decode of %s %s: got %v and %d elements, want ErrElement and none", kind, encoding, err, b.Len())
-				}
-				accepted, err := b.DecodeEach(packed, ok)
-				if err != nil || accepted != 8 || slices.Index(ok, false) != at {
-					t.Errorf("DecodeEach of %s %s: %d accepted, %v (%v), want all but %d", kind, encoding, accepted, ok, err, at)
-				}
-				out := b.AppendMultiply(nil, new(Scalar).setSmall(1))
-				clear(packed[at*ElementSize : (at+1)*ElementSize])
-				if !bytes.Equal(out, packed) {
-					t.Errorf("DecodeEach of %s %s: the others changed", kind, encoding)
+				bad := unhex(t, encoding)
+				for at := range places {
+					packed := slices.Clone(good)
+					copy(packed[at*ElementSize:], bad)
+					if err := b.Decode(packed); err != ErrElement || b.Len() != 0 {
+						t.Errorf("Decode of %s %s: got %v and %d elements, want ErrElement and none", kind, encoding, err, b.Len())
+					}
+					accepted, err := b.DecodeEach(packed, ok)
+					if err != nil || accepted != places-1 || slices.Index(ok, false) != at {
+						t.Errorf("DecodeEach of %s %s: %d accepted, %v (%v), want all but %d", kind, encoding, accepted, ok, err, at)
+					}
+					out := b.AppendMultiply(nil, one)
+					clear(packed[at*ElementSize : (at+1)*ElementSize])
+					if !bytes.Equal(out, packed) {
+						t.Errorf("DecodeEach of %s %s at %d: the others changed", kind, encoding, at)
+					}
 				}
 				var element Element
-				if err := element.Decode(unhex(t, encoding)); err != ErrElement {
+				if err := element.Decode(bad); err != ErrElement {
 					t.Errorf("Element.Decode of %s %s: got %v, want ErrElement", kind, encoding, err)
 				}
 			}
