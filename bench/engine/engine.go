@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/kith-project/kith/bench/meter"
 	"github.com/kith-project/kith/crypto/ristretto"
 )
 
@@ -28,8 +29,8 @@ type Result struct {
 // Run compares for about as long as given, which is what two calls of each duel take at least, and then some. It returns ErrDiffer, or
 // the error of the context.
 func Run(ctx context.Context, length time.Duration) (*Result, error) {
-	// One core, and not one thread: where the goroutine is locked to its thread, each runtime.Gosched, by which batches let others run,
-	// hands the core to another thread and back, which took Kith 130 µs a call that a server does not spend.
+	// One core, and not one thread: with the goroutine locked to its thread each call of Kith's took some 140 µs longer, most likely
+	// because each runtime.Gosched, by which batches let others run, hands the core to another thread and back. A server's is not.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	f, err := newFixture()
 	if err != nil {
@@ -54,8 +55,9 @@ func Run(ctx context.Context, length time.Duration) (*Result, error) {
 }
 
 func result(duels []*duel) *Result {
+	machine := meter.ThisMachine()
 	r := &Result{
-		Engine: ristretto.Engine(), CPU: cpu(), Go: runtime.Version(),
+		Engine: ristretto.Engine(), CPU: machine.CPU, Go: machine.Go,
 		Circl: map[string]float64{}, Kith: map[string]float64{}, Ratio: map[string]float64{}, Quartiles: map[string][2]float64{}, Rounds: map[string]int{},
 	}
 	for _, d := range duels {

@@ -28,7 +28,7 @@ var imports = map[string][]string{
 	"client":                             {"crypto", "crypto/filter", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize"},
 	"bench":                              {"client"},
 	"bench/compare":                      {"bench/meter", "crypto/ristretto"},
-	"bench/engine":                       {"crypto/ristretto", "crypto/voprf"},
+	"bench/engine":                       {"bench/meter", "crypto/ristretto", "crypto/voprf"},
 	"bench/meter":                        {},
 	"bench/report":                       {"bench/compare", "bench/engine"},
 	"bench/rig":                          {},
