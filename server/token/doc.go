@@ -11,6 +11,8 @@
 // names. Reading is done here and not by that package, because a text is read here to a bound of bytes and seconds and
 // without following redirects, a key of an unknown type does not spoil a set, and a failed read is tried again soon.
 //
+// A signature is checked once while the issuer's keys stay as they were read; what else makes a token valid, each time.
+//
 // Left out: the withdrawal of single tokens, which are meant to be short-lived, and encrypted tokens.
 //
 // A Verifier, Keys and a Signer may be used by many goroutines. The time that a refusal takes depends on what is wrong with

@@ -285,20 +285,24 @@ func TestRunOfFixedKeysEnds(t *testing.T) {
 	v.Run(context.Background())
 }
 
+// BenchmarkVerify verifies tokens for the first time, but for one that it has seen before.
 func BenchmarkVerify(b *testing.B) {
 	ed := newSigner(b)
 	ec, _ := p256(b)
-	v := newVerifier(b, token.Config{Issuers: []token.Issuer{{Keys: fixed(b, ed, ec)}}})
+	known := mint(b, ed, "discover", "kith")
+	long := strings.Repeat("a", 1100) // longer than what is remembered
 	for _, bench := range []struct {
 		name, token string
 		want        error
 	}{
-		{"EdDSA", mint(b, ed, "discover", "kith"), nil},
-		{"ES256", mint(b, ec, "discover", "kith"), nil},
+		{"EdDSA", mint(b, ed, "discover "+long, "kith"), nil},
+		{"ES256", mint(b, ec, "discover "+long, "kith"), nil},
+		{"seen before", known, nil},
 		{"unknown key", mint(b, newSigner(b), "discover", "kith"), token.ErrToken},
 		{"8 KiB of brackets", base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat("[", 6100))), token.ErrToken},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
+			v := newVerifier(b, token.Config{Issuers: []token.Issuer{{Keys: fixed(b, ed, ec)}}})
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := v.Verify(bench.token, token.ScopeDiscover); err != bench.want {

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"strings"
@@ -68,8 +69,9 @@ type Config struct {
 
 // Verifier checks tokens against the keys of their issuers.
 type Verifier struct {
-	issuers map[string]*issuer
-	parser  *jwt.Parser
+	issuers  map[string]*issuer
+	parser   *jwt.Parser
+	verified verified
 }
 
 type issuer struct {
@@ -143,26 +145,42 @@ func (v *Verifier) Run(ctx context.Context) {
 // Verify returns the account that a token names, if it is valid and has the scope. It returns ErrToken or ErrScope. It may wait for
 // a second, for the keys of the issuer to be read again.
 func (v *Verifier) Verify(token, scope string) (account string, err error) {
-	if len(token) > maxToken || !plainHeader(token) {
+	if len(token) > maxToken {
 		return "", ErrToken
 	}
-	var c claims
-	var from *issuer
-	if _, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
-		if from = v.issuerOf(&c); from == nil {
-			return nil, ErrToken
-		}
-		return from.Keys.keyFor(t)
-	}); err != nil {
+	s, err := v.signed(token)
+	if err != nil || s.from.claims.Validate(&s.claims) != nil || !validSubject(s.claims.Subject) {
 		return "", ErrToken
 	}
-	if from.claims.Validate(&c) != nil || !validSubject(c.Subject) {
-		return "", ErrToken
-	}
-	if !slices.Contains(strings.Fields(c.Scope), scope) || !slices.Contains(from.Scopes, scope) {
+	if !slices.Contains(strings.Fields(s.claims.Scope), scope) || !slices.Contains(s.from.Scopes, scope) {
 		return "", ErrScope
 	}
-	return c.Subject, nil
+	return s.claims.Subject, nil
+}
+
+// signed returns a token's claims if a key of its issuer has signed it, or an error.
+func (v *Verifier) signed(token string) (signed, error) {
+	hash := sha256.Sum256([]byte(token))
+	if s, ok := v.verified.find(hash); ok {
+		return s, nil
+	}
+	if !plainHeader(token) {
+		return signed{}, ErrToken
+	}
+	var s signed
+	if _, err := v.parser.ParseWithClaims(token, &s.claims, func(t *jwt.Token) (any, error) {
+		if s.from = v.issuerOf(&s.claims); s.from == nil {
+			return nil, ErrToken
+		}
+		s.set = s.from.Keys.current.Load() // before the key is found: if they change meanwhile, the token is checked again
+		return s.from.Keys.keyFor(t)
+	}); err != nil {
+		return signed{}, err
+	}
+	if len(token) <= maxRemembered {
+		v.verified.remember(hash, s)
+	}
+	return s, nil
 }
 
 // issuerOf returns the issuer whose keys must have signed a token, or nil. The name is not to be trusted before that.
