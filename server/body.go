@@ -54,9 +54,7 @@ func readBatch(c echo.Context, name string, size, limit int, tooMany *kind) (bat
 		}
 		return nonEmpty(batch{packed: packed})
 	case mimeJSON:
-		// Quotes, a comma and white space a value.
-		perValue := encoding.EncodedLen(size) + 8
-		data, err := readBody(c, int64(perValue*limit+jsonSlack))
+		data, err := readBody(c, int64(jsonValueSize(size)*limit+jsonSlack))
 		if tooLarge(err) {
 			return batch{}, excess
 		}
@@ -72,6 +70,9 @@ func readBatch(c echo.Context, name string, size, limit int, tooMany *kind) (bat
 		return batch{}, refuse(kindMediaType, "Send application/json or application/octet-stream.")
 	}
 }
+
+// jsonValueSize is how long a value of size bytes may be in JSON, with quotes, a comma and white space.
+func jsonValueSize(size int) int { return encoding.EncodedLen(size) + 8 }
 
 // unpackJSON decodes {name: ["…"]}, each string size bytes in base64url.
 func unpackJSON(data []byte, name string, size, limit int, excess error) ([]byte, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -27,6 +28,8 @@ type evaluations struct {
 
 // Admission is what the server needs of package admission.
 type Admission interface {
+	// Check returns the error that Admit would return at once for a request of any account.
+	Check(elements int) error
 	Admit(ctx context.Context, account string, elements int) (release func(), err error)
 }
 
@@ -47,7 +50,8 @@ const refundTime = 2 * time.Second
 
 // postEvaluations answers POST /v1/epochs/{e}/evaluations: BlindEvaluate of RFC 9497 for a batch of blinded elements.
 // The order is: authenticate, check the size, admit, debit, decode, evaluate. So what is refused for lack of time is not
-// charged, what was charged has its turn at once, and no arithmetic is done that nobody has paid for.
+// charged, what was charged has its turn at once, and no arithmetic is done that nobody has paid for. Under overload shed comes
+// before all of it.
 func (s *Server) postEvaluations(c echo.Context) error {
 	epoch, snapshot, err := s.epochOf(c)
 	if err != nil {
@@ -73,6 +77,25 @@ func (s *Server) postEvaluations(c echo.Context) error {
 		return c.JSON(http.StatusOK, evaluations{epoch.ID, splitText(evaluated, voprf.ElementSize), encoding.EncodeToString(proof[:])})
 	}
 	return c.Blob(http.StatusOK, mimePacked, append(evaluated, proof[:]...))
+}
+
+// shed refuses a request that the queue would let in from no account, before its token is checked and its body read: of an overloaded
+// server that is most of what it is asked, and checking a signature takes longer than evaluating ten elements.
+func (s *Server) shed(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := s.Admission.Check(min(leastElements(c.Request()), s.Limits.MaxElements)); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+// leastElements returns how many elements the body of a request has at least, as far as its headers tell.
+func leastElements(r *http.Request) int {
+	if strings.HasPrefix(r.Header.Get(echo.HeaderContentType), mimePacked) {
+		return max(int(r.ContentLength/voprf.ElementSize), 1)
+	}
+	return max(int(r.ContentLength-jsonSlack)/jsonValueSize(voprf.ElementSize), 1)
 }
 
 // evaluate does what is left once the size is known to be right. The place in the queue is given back when it returns, and

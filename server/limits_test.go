@@ -152,9 +152,16 @@ func TestBlockedAccount(t *testing.T) {
 
 // gate is an Admission that notes who asks and who has not given back.
 type gate struct {
+	check   error
 	refuse  error
+	checked atomic.Int64 // elements, by the last Check
 	asked   atomic.Int64 // elements
 	holding atomic.Int64
+}
+
+func (g *gate) Check(elements int) error {
+	g.checked.Store(int64(elements))
+	return g.check
 }
 
 func (g *gate) Admit(_ context.Context, _ string, elements int) (func(), error) {
@@ -202,6 +209,38 @@ func TestOverloadIsNotCharged(t *testing.T) {
 	wantProblem(t, s.send(t, s.evaluation(t, "alice", "", make([]byte, 32))), 400, "invalid-element")
 	if g.holding.Load() != 0 || s.charged(t, "alice") != 3 {
 		t.Errorf("%d places are not given back, %d charged; want 0 and 3", g.holding.Load(), s.charged(t, "alice"))
+	}
+}
+
+// TestShedding: what no account would have a place for is refused without a look at the token or the body, and all else is not.
+func TestShedding(t *testing.T) {
+	g := &gate{check: &admission.OverloadedError{RetryAfter: 1200 * time.Millisecond}}
+	s := newStack(t, func(c *server.Config) { c.Admission = g })
+	json := strings.Repeat(" ", 1<<10) + `{"elements":[` + strings.Repeat(`"`+strings.Repeat("A", 43)+`", `, 99) + `"` + strings.Repeat("A", 43) + `"]}`
+	for _, tt := range []struct {
+		name, mime string
+		body       []byte
+		least      int64 // elements, as far as the headers tell
+	}{
+		{"packed", mimePacked, make([]byte, 1024*32), 1024},
+		{"of one element", mimePacked, make([]byte, 32), 1},
+		{"empty", mimePacked, nil, 1},
+		{"too large", mimePacked, make([]byte, 5000*32), 1024},
+		{"JSON", mimeJSON, []byte(json), 92}, // of 100, since they could be written wider
+		{"neither", "text/plain", []byte("x"), 1},
+	} {
+		bad := call{method: "POST", path: evaluationsPath, token: "none", mime: tt.mime, body: tt.body}
+		g.check = &admission.OverloadedError{RetryAfter: 1200 * time.Millisecond}
+		a := s.send(t, bad)
+		wantProblem(t, a, 503, "overloaded")
+		if a.header.Get("Retry-After") != "2" || g.checked.Load() != tt.least {
+			t.Errorf("%s: Retry-After %q, checked for %d elements, want 2 and %d", tt.name, a.header.Get("Retry-After"), g.checked.Load(), tt.least)
+		}
+		g.check = nil
+		wantProblem(t, s.send(t, bad), 401, "unauthorized")
+	}
+	if g.asked.Load() != 0 {
+		t.Errorf("%d elements were asked for", g.asked.Load())
 	}
 }
 

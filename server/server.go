@@ -141,7 +141,7 @@ func New(config Config) *Server {
 	v1.Match(readMethods, "/directory", s.getDirectory)
 	v1.Match(readMethods, "/keylog", s.getKeyLog)
 	v1.Match(readMethods, "/openapi.json", s.getOpenAPI)
-	v1.POST("/epochs/:epoch/evaluations", s.postEvaluations, discover)
+	v1.POST("/epochs/:epoch/evaluations", s.postEvaluations, s.shed, discover)
 	v1.POST("/epochs/:epoch/matches", s.postMatches, refuseCredential, limitSource)
 	v1.POST("/epochs/:epoch/buckets", s.postBuckets, refuseCredential, limitSource)
 	v1.Match(readMethods, "/epochs/:epoch/snapshot", s.getManifest, refuseCredential)
@@ -160,6 +160,8 @@ func (uncounted) Add(uint32, int) {}
 
 // unlimited is an Admission that lets everything in.
 type unlimited struct{}
+
+func (unlimited) Check(int) error { return nil }
 
 func (unlimited) Admit(context.Context, string, int) (func(), error) { return func() {}, nil }
 

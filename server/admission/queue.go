@@ -158,7 +158,7 @@ func (q *Queue) enter(account string, elements int) (*waiter, error) {
 	if q.waiting.requests == 0 && q.begins(elements) {
 		return nil, nil
 	}
-	if short := q.lacking(account, elements); short > 0 {
+	if short := q.lacking(q.waiting.of(account), elements); short > 0 {
 		return nil, &OverloadedError{RetryAfter: q.rate.timeFor(short)}
 	}
 	w := &waiter{elements: elements, since: time.Now(), begin: make(chan error, 1)}
@@ -166,11 +166,27 @@ func (q *Queue) enter(account string, elements int) (*waiter, error) {
 	return w, nil
 }
 
-// lacking returns how many elements less would have to wait for a request to be let in, or 0 if it is.
-func (q *Queue) lacking(account string, elements int) int {
+// Check returns what Admit would return at once for so many elements of an account of which none wait: an *OverloadedError, or
+// nil. What it refuses would be refused whoever's it is, so that under overload nobody has to find out whose. It takes no place, and
+// what it lets through may be refused by Admit.
+func (q *Queue) Check(elements int) error {
+	q.mu.Lock()
+	short := q.lacking(0, max(elements, 1))
+	retryAfter := q.rate.timeFor(short)
+	q.mu.Unlock()
+	if short == 0 {
+		return nil
+	}
+	q.refused()
+	return &OverloadedError{RetryAfter: retryAfter}
+}
+
+// lacking returns how many elements less would have to wait for a request to be let in, of an account of which some wait already,
+// or 0 if it is.
+func (q *Queue) lacking(ofAccount, elements int) int {
 	total := q.waiting.elements
 	room := min(q.elements, q.rate.in(q.maxWait)) - total
-	short := q.waiting.of(account) + elements - room
+	short := ofAccount + elements - room
 	// No more than all that waits can go: where none does, any request is let in.
 	return max(min(short, total), 0)
 }

@@ -291,6 +291,9 @@ func TestRefusals(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				var waiting sync.WaitGroup
 				for i := range test.let {
+					if err := q.Check(100); err != nil {
+						t.Errorf("before request %d, which is let in: Check returned %v", i, err)
+					}
 					waiting.Go(func() {
 						if _, err := q.Admit(ctx, fmt.Sprint(i), 100); !errors.Is(err, context.Canceled) {
 							t.Errorf("got %v, want to have waited until the end", err)
@@ -307,11 +310,17 @@ func TestRefusals(t *testing.T) {
 				if retry < test.retry-time.Millisecond || retry > test.retry {
 					t.Errorf("retry after %v, want %v", retry, test.retry)
 				}
-				if refused != 1 || waited != 1 {
-					t.Errorf("%d refusals and %d admissions were reported, want one each", refused, waited)
+				if checked := overloaded(t, q.Check(100)); checked != retry {
+					t.Errorf("Check: retry after %v, want %v as Admit says", checked, retry)
+				}
+				if refused != 2 || waited != 1 {
+					t.Errorf("%d refusals and %d admissions were reported, want 2 and 1", refused, waited)
 				}
 				cancel()
 				waiting.Wait()
+				if err := q.Check(100); err != nil {
+					t.Errorf("when none waits: Check returned %v", err)
+				}
 			})
 		})
 	}
