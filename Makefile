@@ -4,7 +4,8 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SBOM = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 # What is built is the same bytes wherever it is built by the same Go: no paths, and no state of a version control.
 BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false
-FUZZTIME ?= 30s
+FUZZTIME ?= 10m
+FUZZ ?= .
 BENCH ?= .
 HISTORIES ?= 1000
 SEED ?= 1
@@ -47,13 +48,16 @@ bench-engine: build
 	bin/kith bench engine
 	bin/kith bench engine --engine portable
 
+# FUZZ chooses targets by a regular expression, over lines such as ./normalize:FuzzParse. One that fails does not stop the others.
 fuzz:
-	@for package in $$(go list ./...); do \
-		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
-			echo "$$package $$target"; \
-			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
-		done; \
-	done
+	@targets=$$(for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
+		grep -ho '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go | sed "s|^func |$$dir:|"; done | grep -E '$(FUZZ)'); \
+	n=$$(echo "$$targets" | wc -l); i=0; failed=; \
+	for target in $$targets; do \
+		i=$$((i+1)); echo "$$i of $$n: $$target, $(FUZZTIME)"; \
+		go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) $${target%:*} || failed="$$failed $$target"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
 
 # Loads ten million users into a Redis of its own and builds their snapshot: some minutes, 2 GB of memory.
 .PHONY: snapshot-10m
@@ -82,7 +86,7 @@ cluster-scale:
 chaos:
 	go test -count=1 -run TestHistories -v -timeout 120m ./server/chaos -chaos.histories=$(HISTORIES) -chaos.seed=$(SEED)
 
-# Offers a server three times what it can evaluate, by clients that retry as apps do: a minute, and a quiet machine.
+# Offers a server three times what it can evaluate, by clients that retry as apps do: two minutes, and a quiet machine.
 .PHONY: overload
 overload:
 	go test -count=1 -tags large -run TestOverload -v -timeout 10m ./client

@@ -28,7 +28,6 @@ import (
 )
 
 const (
-	overloadBatch   = 256 // elements of a request: an address book of the usual size
 	overloadFactor  = 3
 	overloadTime    = 30 * time.Second
 	peakTime        = 10 * time.Second
@@ -42,6 +41,7 @@ const (
 // them with, retries included; their elements are blinded beforehand, so that the devices leave the cores to the server.
 type overload struct {
 	t      *testing.T
+	batch  int // elements of a request
 	server string
 	signer *token.Signer
 	body   []byte
@@ -83,7 +83,7 @@ func (t *timedTransport) within(part float64) (time.Duration, int) {
 	return t.refusals[int(part*float64(len(t.refusals)-1))], len(t.refusals)
 }
 
-func newOverload(t *testing.T) *overload {
+func newOverload(t *testing.T, batch int) *overload {
 	t.Helper()
 	check := func(err error) {
 		t.Helper()
@@ -96,7 +96,7 @@ func newOverload(t *testing.T) *overload {
 	if out, err := exec.Command("go", "build", "-o", kith, "../cmd/kith").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	o := &overload{t: t}
+	o := &overload{t: t, batch: batch}
 	var err error
 	o.signer, err = token.NewSigner()
 	check(err)
@@ -126,9 +126,9 @@ func newOverload(t *testing.T) *overload {
 	if o.server == "" {
 		t.Fatal("kith serve did not start")
 	}
-	blinds, err := voprf.RandomBlinds(rand.Reader, overloadBatch)
+	blinds, err := voprf.RandomBlinds(rand.Reader, batch)
 	check(err)
-	inputs := make([][]byte, overloadBatch)
+	inputs := make([][]byte, batch)
 	for i := range inputs {
 		inputs[i] = normalize.Input(fmt.Sprintf("+1415555%04d", i))
 	}
@@ -192,7 +192,7 @@ func (o *overload) peak() float64 {
 		wg.Go(func() {
 			for ctx.Err() == nil {
 				if o.sync(ctx) {
-					answered.Add(overloadBatch)
+					answered.Add(int64(o.batch))
 				}
 			}
 		})
@@ -209,12 +209,12 @@ func (o *overload) offer(rate float64) float64 {
 	began := time.Now()
 	var answered atomic.Int64
 	var wg sync.WaitGroup
-	every := time.Duration(overloadBatch / rate * float64(time.Second))
+	every := time.Duration(float64(o.batch) / rate * float64(time.Second))
 	for next := began; ctx.Err() == nil; next = next.Add(every) {
 		time.Sleep(time.Until(next))
 		wg.Go(func() {
 			if o.sync(ctx) && time.Since(began) > overloadSettles {
-				answered.Add(overloadBatch)
+				answered.Add(int64(o.batch))
 			}
 		})
 	}
@@ -222,9 +222,16 @@ func (o *overload) offer(rate float64) float64 {
 	return float64(answered.Load()) / (overloadTime - overloadSettles).Seconds()
 }
 
-// TestOverload offers three times what a server can do: it goes on doing what it can, and refuses the rest at once.
+// TestOverload offers three times what a server can do: it goes on doing what it can, and refuses the rest at once. It does so with
+// requests of the size of an address book, and with small ones, of which a server has to refuse more.
 func TestOverload(t *testing.T) {
-	o := newOverload(t)
+	for _, batch := range []int{256, 64} {
+		t.Run(fmt.Sprint(batch), func(t *testing.T) { testOverload(t, batch) })
+	}
+}
+
+func testOverload(t *testing.T, batch int) {
+	o := newOverload(t, batch)
 	for range 20 {
 		o.sync(context.Background()) // warms up
 	}
@@ -238,7 +245,7 @@ func TestOverload(t *testing.T) {
 	p99, refusals := o.timed.within(0.99)
 	p50, _ := o.timed.within(0.5)
 	t.Logf("peak %.0f elements/s; offered %.0f, retries left out, and %.0f with them; goodput %.0f, %.1f %% of the peak",
-		peak, overloadFactor*peak, float64(attempts*overloadBatch)/overloadTime.Seconds(), goodput, 100*goodput/peak)
+		peak, overloadFactor*peak, float64(attempts*int64(batch))/overloadTime.Seconds(), goodput, 100*goodput/peak)
 	if busy > 0 && peakBusy > 0 {
 		perSecond := peak * peakTime.Seconds() / peakBusy.Seconds()
 		overloaded := goodput * overloadTime.Seconds() / busy.Seconds()

@@ -9,7 +9,7 @@ import (
 
 // TestEngineIsTold starts servers with the engine of the processor and with the portable one, as the environment says.
 func TestEngineIsTold(t *testing.T) {
-	for setting, want := range map[string]string{"": ristretto.Engine(), "portable": "portable"} {
+	for setting, want := range map[string]string{"": ristretto.Engines()[0], "portable": "portable"} {
 		t.Setenv("KITH_ENGINE", setting)
 		s := serve(t, t.TempDir(), "--ephemeral", "--admin", "127.0.0.1:0")
 		if !strings.Contains(s.log.String(), " engine="+want+"\n") {
