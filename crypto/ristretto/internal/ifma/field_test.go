@@ -78,7 +78,9 @@ func checkField(t *testing.T, name string, f *field, want func(j int) *big.Int) 
 }
 
 func TestFieldFunctionsEqualBig(t *testing.T) {
-	needIFMA(t)
+	if !testable(t) {
+		return
+	}
 	n := new(big.Int)
 	ys := edgeFields(200)
 	for i, x := range edgeFields(200) {
@@ -112,7 +114,9 @@ func TestFieldFunctionsEqualBig(t *testing.T) {
 }
 
 func TestCanonical(t *testing.T) {
-	needIFMA(t)
+	if !testable(t) {
+		return
+	}
 	fields := edgeFields(500)
 	// The values around p and 2^255, whose limbs but the lowest are full.
 	near := inAllLanes([5]uint64{0, 1<<51 - 1, 1<<51 - 1, 1<<51 - 1, 1<<51 - 1})
@@ -154,7 +158,9 @@ func TestCanonical(t *testing.T) {
 
 // TestEqual changes one limb of one lane.
 func TestEqual(t *testing.T) {
-	needIFMA(t)
+	if !testable(t) {
+		return
+	}
 	x := edgeField()
 	for i := range x {
 		for j := range x[i] {
@@ -184,7 +190,9 @@ func TestSetBytesRefusesFromP(t *testing.T) {
 }
 
 func TestInvertAndRoot(t *testing.T) {
-	needIFMA(t)
+	if !testable(t) {
+		return
+	}
 	var w fieldWork
 	i := sqrtM1.value(0)
 	for _, x := range edgeFields(30) {

@@ -11,7 +11,9 @@ import (
 // TestPippengerEqualsSum compares with Sum, for random weights, those at the edges, and the same points many times, which fill one
 // bucket.
 func TestPippengerEqualsSum(t *testing.T) {
-	needIFMA(t)
+	if !testable(t) {
+		return
+	}
 	sum, pippenger := new(Sum), new(Pippenger)
 	var w Work
 	edges := edgeScalars()
@@ -48,7 +50,9 @@ func TestPippengerEqualsSum(t *testing.T) {
 
 // TestAddEach adds points and negatives to each lane, each other ones.
 func TestAddEach(t *testing.T) {
-	needIFMA(t)
+	if !testable(t) {
+		return
+	}
 	var w Work
 	var v, got, want, term Vector
 	v.Decode(randomElements(Lanes), &w)
@@ -82,7 +86,9 @@ func TestAddEach(t *testing.T) {
 
 // BenchmarkPippenger and the Sum of as many show from where on the one is faster.
 func BenchmarkPippenger(b *testing.B) {
-	needIFMA(b)
+	if !testable(b) {
+		return
+	}
 	var w Work
 	for _, n := range []int{64, 128, 192, 256, 384, 512, 1024, 2048} {
 		src, keys := randomElements(n), make([][32]byte, n)
