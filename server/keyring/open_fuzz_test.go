@@ -45,12 +45,19 @@ func FuzzOpenKeyring(f *testing.F) {
 			fields[name] = text
 		}
 		fields[field] = value
+		top, headErr := parseHead([]any{fields[fieldGeneration], fields[fieldAccountKey], fields[fieldChange]})
+		if headErr != nil && (headErr != ErrRecord || top != head{}) {
+			t.Fatalf("the head is %v, %v", top, headErr)
+		}
 		s, err := open(fields, []MasterKey{master})
 		if err != nil {
 			if s != nil || !errors.Is(err, ErrRecord) && !errors.Is(err, ErrSealed) && !errors.Is(err, ErrMasterKey) {
 				t.Fatalf("got %v, %v, want ErrRecord, ErrSealed or ErrMasterKey alone", s, err)
 			}
 			return
+		}
+		if headErr != nil || top.generation != s.Generation {
+			t.Fatalf("the head is %v, %v, of generation %d", top, headErr, s.Generation)
 		}
 		if len(s.Epochs) > 1 || len(s.Log.Entries) > 1 {
 			t.Fatalf("got %d epochs and %d entries", len(s.Epochs), len(s.Log.Entries))

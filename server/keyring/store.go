@@ -204,9 +204,14 @@ func epochField(id uint32) string { return prefixEpoch + strconv.FormatUint(uint
 // readHead returns the head alone, or ErrNone, ErrRecord or ErrUnavailable.
 func readHead(ctx context.Context, rdb redis.UniversalClient) (head, error) {
 	values, err := rdb.HMGet(ctx, redisKey, fieldGeneration, fieldAccountKey, fieldChange).Result()
-	if err != nil {
+	if err != nil || len(values) != 3 {
 		return head{}, ErrUnavailable
 	}
+	return parseHead(values)
+}
+
+// parseHead decodes the stored values of the head, nil for what is not there. It returns ErrNone or ErrRecord.
+func parseHead(values []any) (head, error) {
 	text, ok := values[0].(string)
 	if !ok {
 		return head{}, ErrNone

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/kith-project/kith/server/quota"
 )
@@ -71,4 +72,44 @@ func checkState(t *testing.T, s quota.State) {
 		s.Limit > quota.MaxBurst || s.RefillPerDay > quota.MaxBurst {
 		t.Errorf("got %+v", s)
 	}
+}
+
+// FuzzStoredYoung puts anything into the budget of young accounts. Whatever it is, no script fails, nobody is told of more than a
+// day's units, and what can not be read is refused as such.
+func FuzzStoredYoung(f *testing.F) {
+	f.Add("0", "1800000000", false)
+	f.Add("86400000", "1800000000", true)
+	f.Add("9007199254740991", "0", false)
+	f.Add("0", "9007199254740991", true)
+	f.Add("-1", "x", false)
+	f.Add("nan", "1e9", true)
+	f.Add("", "18446744073709551616", false)
+	ctx := context.Background()
+	rdb := startRedis(f).Client()
+	limits := quota.Limits{Burst: 100, RefillPerDay: 10, YoungPerDay: 1000}
+	f.Fuzz(func(t *testing.T, level, at string, lone bool) {
+		must(t, rdb.FlushAll(ctx).Err())
+		must(t, rdb.HSet(ctx, "kith:young", "level", level).Err())
+		if !lone {
+			must(t, rdb.HSet(ctx, "kith:young", "at", at).Err())
+		}
+		ledger := newLedger(t, rdb, limits)
+		left, err := ledger.YoungRemaining(ctx)
+		if err != nil && err != quota.ErrRecord || left < 0 || left > limits.YoungPerDay {
+			t.Fatalf("YoungRemaining: %d, %v", left, err)
+		}
+		corrupt := err != nil
+		_, err = ledger.Debit(ctx, request("a", "k", "x"))
+		young, refused := errors.AsType[*quota.YoungError](err)
+		switch {
+		case errors.Is(err, quota.ErrRecord) != corrupt:
+			t.Errorf("Debit: %v, with YoungRemaining %d", err, left)
+		case refused && (young.RetryAfter <= 0 || young.RetryAfter > 24*time.Hour):
+			t.Errorf("refused with a wait of %v", young.RetryAfter)
+		case err == nil && left < 10:
+			t.Errorf("10 units of %d", left)
+		case err != nil && !refused && !corrupt:
+			t.Errorf("Debit: %v", err)
+		}
+	})
 }

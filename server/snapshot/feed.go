@@ -55,10 +55,11 @@ func (b *Builder) newFeed(ctx context.Context, l *lease, f *feed, stored string)
 	now := b.now()
 	last, _ := strconv.ParseUint(stored, 10, 53) // 0 for what is no number
 	// The clock keeps a generation from being used twice when a failover takes the last ones back.
-	fresh := feed{
-		position: Position{Generation: max(uint64(now.UnixMilli()), last+1, b.seen.Generation+1)},
-		rate:     newRate(now),
+	next := max(uint64(now.UnixMilli()), last+1, b.seen.Generation+1)
+	if next >= positionEnd {
+		next = uint64(now.UnixMilli()) // no feed has ever had the last one
 	}
+	fresh := feed{position: Position{Generation: next}, rate: newRate(now)}
 	for partition := range b.layout.Partitions() {
 		position, err := b.dir.Position(ctx, b.layout, uint32(partition))
 		if err != nil {

@@ -1,4 +1,5 @@
--- trim.lua removes the oldest segments of the feed, a few at a time, and notes the last that it removed.
+-- trim.lua removes the oldest segments of the feed, a few at a time, and notes the last that it removed. One whose time can
+-- not be read is removed too.
 --
 -- KEYS[1]  lease
 -- KEYS[2]  feed
@@ -20,8 +21,8 @@ end
 local surplus = redis.call('XLEN', KEYS[3]) - tonumber(ARGV[4])
 local trimmed
 for i, segment in ipairs(redis.call('XRANGE', KEYS[3], '-', '+', 'COUNT', ARGV[5])) do
-  local id, time = segment[1], tonumber(segment[2][4])
-  if i > surplus and time >= tonumber(ARGV[3]) then
+  local id, time = segment[1], tonumber(segment[2][4] or '')
+  if i > surplus and time and time >= tonumber(ARGV[3]) then
     break
   end
   redis.call('XDEL', KEYS[3], id)
