@@ -95,7 +95,7 @@ overload:
 # Compares by statistics the times of answers, and those of arithmetic on secrets, which wants a quiet machine: ten minutes.
 .PHONY: timing
 timing:
-	go test -count=1 -tags timing -run TestTime -v -p 1 -timeout 60m ./server/bucket ./crypto/ristretto ./crypto/voprf
+	go test -count=1 -tags timing -run 'TestTime|TestScalarsAreStraight' -v -p 1 -timeout 60m ./server/bucket ./crypto/ristretto ./crypto/voprf
 
 # Builds in two folders, one of them from nothing and without what was built before, and compares the bytes.
 .PHONY: reproducible

@@ -4,6 +4,7 @@ package voprf
 
 import (
 	"crypto/rand"
+	"crypto/subtle"
 	"sync"
 	"testing"
 
@@ -30,38 +31,31 @@ func timingClasses(t *testing.T) map[string][ScalarSize]byte {
 	return classes
 }
 
-// blindSource has blinds of two classes, one fixed and one random, mixed in memory.
+// blindSource has pairs of a fixed blind and a random one. Both of a pair are read, and one is kept by a mask.
 type blindSource struct {
-	blinds [128]BlindScalar
-	of     [2][]int
-	next   [2]int
+	pairs [64][2]BlindScalar
+	next  int
 }
 
 func newBlindSource(t *testing.T, fixed [ScalarSize]byte) *blindSource {
 	s := new(blindSource)
-	random, err := RandomBlinds(rand.Reader, len(s.blinds))
+	random, err := RandomBlinds(rand.Reader, len(s.pairs))
 	if err != nil {
 		t.Fatal(err)
 	}
-	order := make([]byte, len(s.blinds))
-	if _, err := rand.Read(order); err != nil {
-		t.Fatal(err)
-	}
-	for i := range s.blinds {
-		class := int(order[i] & 1)
-		if s.blinds[i] = random[i]; class == 0 {
-			s.blinds[i].Value = fixed
-		}
-		s.of[class] = append(s.of[class], i)
+	for i := range s.pairs {
+		s.pairs[i][0].Value, s.pairs[i][1] = fixed, random[i]
 	}
 	return s
 }
 
-// draw returns a scalar of a class.
+// draw returns a scalar of a class: 0, the fixed one, or 1.
 func (s *blindSource) draw(class int) BlindScalar {
-	places := s.of[class]
-	s.next[class]++
-	return s.blinds[places[s.next[class]%len(places)]]
+	pair := &s.pairs[s.next]
+	s.next = (s.next + 1) % len(s.pairs)
+	b := pair[0]
+	subtle.ConstantTimeCopy(class, b.Value[:], pair[1].Value[:])
+	return b
 }
 
 // compareTimes wants the time of f to be the same for scalars of each class and for random ones.
