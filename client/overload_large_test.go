@@ -105,7 +105,7 @@ func newOverload(t *testing.T, batch int) *overload {
 	check(os.WriteFile(filepath.Join(dir, "issuer.pem"), public, 0o600))
 	store := redistest.Start(t)
 	cmd := exec.Command(kith, "serve", "--listen", "127.0.0.1:0", "--redis", store.URL(), "--dir", filepath.Join(dir, "keys"),
-		"--token-keys", filepath.Join(dir, "issuer.pem"))
+		"--token-keys", filepath.Join(dir, "issuer.pem"), "--max-connections", "4096", "--connections-per-source", "4096")
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1") // the other core is for the devices and Redis
 	stdout, err := cmd.StdoutPipe()
 	check(err)
@@ -134,7 +134,7 @@ func newOverload(t *testing.T, batch int) *overload {
 	}
 	o.body, err = voprf.Blind(inputs, blinds)
 	check(err)
-	transport := &http.Transport{MaxIdleConnsPerHost: 256, MaxConnsPerHost: 240}
+	transport := &http.Transport{MaxIdleConnsPerHost: 2048, MaxConnsPerHost: 2048} // more than the queue has room for
 	t.Cleanup(transport.CloseIdleConnections)
 	o.timed = &timedTransport{RoundTripper: transport}
 	o.via = &http.Client{Transport: o.timed}

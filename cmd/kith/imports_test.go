@@ -29,6 +29,7 @@ var imports = map[string][]string{
 	"bench":                              {"client"},
 	"bench/compare":                      {"bench/meter", "crypto/ristretto"},
 	"bench/engine":                       {"bench/meter", "crypto/ristretto", "crypto/voprf"},
+	"bench/guard":                        {"bench/compare", "bench/engine"},
 	"bench/meter":                        {},
 	"bench/report":                       {"bench/compare", "bench/engine"},
 	"bench/rig":                          {},
@@ -50,7 +51,7 @@ var imports = map[string][]string{
 	"server/lookup":                      {"crypto", "server/bucket", "server/directory", "server/keyring", "server/snapshot"},
 	"server": {"crypto", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize", "server/admission", "server/bucket", "server/directory", "server/evaluator", "server/keyring",
 		"server/lookup", "server/quota", "server/registry", "server/snapshot", "server/token"},
-	"cmd/kith": {"bench", "bench/compare", "bench/engine", "bench/meter", "bench/report", "bench/rig", "client", "crypto", "crypto/keylog", "crypto/ristretto", "crypto/secret", "crypto/voprf", "normalize", "server", "server/admission", "server/bucket",
+	"cmd/kith": {"bench", "bench/compare", "bench/engine", "bench/guard", "bench/meter", "bench/report", "bench/rig", "client", "crypto", "crypto/keylog", "crypto/ristretto", "crypto/secret", "crypto/voprf", "normalize", "server", "server/admission", "server/bucket",
 		"server/directory", "server/ephemeral", "server/evaluator", "server/keyring", "server/lookup", "server/quota", "server/registry",
 		"server/rotation", "server/snapshot", "server/token", "server/usage"},
 }
