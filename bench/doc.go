@@ -4,5 +4,5 @@
 // Its figures come from the code that they are about, so that a document can not say something else: docs/wire-cost.md
 // with its plots and the tables of docs/metering.md are written by a test with -update, and compared by it without.
 //
-// Left out so far: the load generator and the comparisons with other servers.
+// Left out: what is measured, which is in the packages below it.
 package bench

@@ -30,6 +30,7 @@ var imports = map[string][]string{
 	"bench/compare":                      {"bench/meter", "crypto/ristretto"},
 	"bench/engine":                       {"bench/meter", "crypto/ristretto", "crypto/voprf"},
 	"bench/guard":                        {"bench/compare", "bench/engine"},
+	"bench/load":                         {"bench/meter", "client", "crypto", "crypto/filter", "crypto/voprf", "normalize"},
 	"bench/meter":                        {},
 	"bench/report":                       {"bench/compare", "bench/engine"},
 	"bench/rig":                          {},
@@ -51,7 +52,7 @@ var imports = map[string][]string{
 	"server/lookup":                      {"crypto", "server/bucket", "server/directory", "server/keyring", "server/snapshot"},
 	"server": {"crypto", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize", "server/admission", "server/bucket", "server/directory", "server/evaluator", "server/keyring",
 		"server/lookup", "server/quota", "server/registry", "server/snapshot", "server/token"},
-	"cmd/kith": {"bench", "bench/compare", "bench/engine", "bench/guard", "bench/meter", "bench/report", "bench/rig", "client", "crypto", "crypto/keylog", "crypto/ristretto", "crypto/secret", "crypto/voprf", "normalize", "server", "server/admission", "server/bucket",
+	"cmd/kith": {"bench", "bench/compare", "bench/engine", "bench/guard", "bench/load", "bench/meter", "bench/report", "bench/rig", "client", "crypto", "crypto/keylog", "crypto/ristretto", "crypto/secret", "crypto/voprf", "normalize", "server", "server/admission", "server/bucket",
 		"server/directory", "server/ephemeral", "server/evaluator", "server/keyring", "server/lookup", "server/quota", "server/registry",
 		"server/rotation", "server/snapshot", "server/token", "server/usage"},
 }
@@ -72,11 +73,12 @@ var only = map[string][]string{
 	"testing":                         {"server/redistest"},
 	"github.com/schollz/progressbar":  {"cmd/kith"},
 	"github.com/emersion/go-vcard":    {"normalize"},
-	"gonum.org/v1/plot":               {"bench", "bench/report"},
+	"gonum.org/v1/plot":               {"bench", "bench/load", "bench/report"},
+	"github.com/HdrHistogram":         {"bench/load"},
 	"golang.org/x/mod":                {"crypto/keylog"},
 	"golang.org/x/net":                {},
 	"golang.org/x/text":               {"normalize"},
-	"math/rand":                       {"client", "crypto/dudect"}, // jitter, and the order of samples
+	"math/rand":                       {"bench/load", "client", "crypto/dudect"}, // a schedule, jitter, and the order of samples
 	"github.com/FastFilter/xorfilter": {"crypto/filter"},
 	"github.com/getkin/kin-openapi":   {"server/apitest"}, // and so in no binary
 	"go.yaml.in/yaml":                 {},
