@@ -80,6 +80,7 @@ func buildStack(ctx context.Context, c stackConfig) (*stack, error) {
 		return nil, keyringError(err)
 	}
 	c.snapshots.OnProgress = metrics.SnapshotBuild
+	c.snapshots.OnCorrupt = metrics.Corrupt
 	c.snapshots.OnBuilt = func(m snapshot.Manifest) {
 		c.logger.Info("snapshot built", "epoch", m.Epoch, "keys", m.Keys, "bytes", m.Bytes, "shards", len(m.Shards))
 	}
@@ -129,7 +130,7 @@ func (c *stackConfig) newRotator(keys *keyring.Keyring, store *directory.Store, 
 func (c *stackConfig) counter(keys *keyring.Keyring, metrics *server.Metrics) *usage.Counter {
 	var warner usage.Warner
 	return usage.New(usage.Config{
-		Redis:   c.rdb,
+		Redis: c.rdb, OnCorrupt: metrics.Corrupt,
 		OnError: func(err error) { c.logger.Warn("usage", "cause", err.Error()) },
 		OnTotals: func(totals map[uint32]int64) {
 			snapshot, err := keys.Current()

@@ -147,7 +147,10 @@ func (b *Builder) due(ctx context.Context, f *feed) (bool, error) {
 	}
 	m, _, err := readManifest(ctx, b.rdb, b.keys)
 	switch {
-	case errors.Is(err, ErrNone), errors.Is(err, ErrManifest):
+	case errors.Is(err, ErrManifest):
+		b.config.OnCorrupt(1)
+		return true, nil
+	case errors.Is(err, ErrNone):
 		return true, nil
 	case err != nil:
 		return false, err

@@ -37,6 +37,9 @@ type Config struct {
 	OnProgress func(Progress)
 	// OnBuilt is called after a set was published, for a log line. If nil, nobody is told.
 	OnBuilt func(Manifest)
+	// OnCorrupt is called when what a builder has stored of a feed, a build or a manifest can not be read, and is begun anew. If
+	// nil, nobody is told. Records that are malformed are told by Progress.
+	OnCorrupt func(records int)
 	// OnError is called with what kept a builder from working: ErrUnavailable, ErrLease, or an error of package directory,
 	// whose ErrIncomplete means that nothing can be built. Its text contains no tags, keys or addresses. If nil, nobody
 	// is told.
@@ -91,6 +94,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.OnBuilt == nil {
 		c.OnBuilt = func(Manifest) {}
+	}
+	if c.OnCorrupt == nil {
+		c.OnCorrupt = func(int) {}
 	}
 	if c.OnError == nil {
 		c.OnError = func(error) {}

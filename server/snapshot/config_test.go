@@ -13,7 +13,7 @@ func TestConfig(t *testing.T) {
 	for name, c := range map[string]Config{
 		"all defaults":     {},
 		"interval alone":   {Interval: time.Hour},
-		"all set":          {time.Hour, 90 * time.Minute, time.Hour, time.Second, time.Hour, 10, time.Minute, nil, nil, nil},
+		"all set":          {time.Hour, 90 * time.Minute, time.Hour, time.Second, time.Hour, 10, time.Minute, nil, nil, nil, nil},
 		"the least values": {Interval: 3 * time.Millisecond, MaxAge: time.Second, Lease: 3 * time.Millisecond},
 	} {
 		b, err := NewBuilder(nil, nil, layout, c)

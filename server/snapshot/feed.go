@@ -45,6 +45,9 @@ func (b *Builder) openFeed(ctx context.Context, l *lease) (*feed, error) {
 		b.seen = f.position
 		return f, nil
 	}
+	if !ok && len(fields) > 0 {
+		b.config.OnCorrupt(1)
+	}
 	f = new(feed)
 	return f, b.newFeed(ctx, l, f, fields[fieldGeneration])
 }

@@ -103,6 +103,9 @@ func (b *Builder) resume(ctx context.Context, f *feed) (*plan, error) {
 		return nil, unavailable(err)
 	}
 	p, ok := parsePlan(fields)
+	if !ok && len(fields) > 0 {
+		b.config.OnCorrupt(1)
+	}
 	if !ok || p.shardBits > b.layout.PartitionBits || p.since.Generation != f.position.Generation {
 		return nil, nil
 	}

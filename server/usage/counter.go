@@ -31,6 +31,8 @@ type Config struct {
 	Interval time.Duration // between two additions to the store; 0 for DefaultInterval
 	// OnTotals is told the totals after each addition, by epoch. It must not change the map.
 	OnTotals func(totals map[uint32]int64)
+	// OnCorrupt is told how many fields of the store are passed over, since they are no totals, each time they are met.
+	OnCorrupt func(fields int)
 	// OnError is told why an addition did not succeed: ErrUnavailable. What was to be added is added later.
 	OnError func(error)
 }
@@ -53,6 +55,9 @@ func New(config Config) *Counter {
 	}
 	if config.OnTotals == nil {
 		config.OnTotals = func(map[uint32]int64) {}
+	}
+	if config.OnCorrupt == nil {
+		config.OnCorrupt = func(int) {}
 	}
 	if config.OnError == nil {
 		config.OnError = func(error) {}
@@ -114,6 +119,9 @@ func (c *Counter) Flush(ctx context.Context) error {
 	_, failed := pipe.Exec(ctx)
 
 	totals := parseTotals(all.Val())
+	if passed := len(all.Val()) - len(totals); passed > 0 {
+		c.config.OnCorrupt(passed)
+	}
 	for epoch := range adding {
 		if added[epoch].Err() != nil {
 			delete(adding, epoch)

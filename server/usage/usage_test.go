@@ -128,10 +128,13 @@ func TestAlteredTotalsArePassedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told map[uint32]int64
-	c := usage.New(usage.Config{Redis: rdb, OnTotals: func(totals map[uint32]int64) { told = maps.Clone(totals) }})
+	corrupt := 0
+	c := usage.New(usage.Config{
+		Redis: rdb, OnTotals: func(totals map[uint32]int64) { told = maps.Clone(totals) }, OnCorrupt: func(n int) { corrupt += n },
+	})
 	flush(t, c)
-	if want := map[uint32]int64{3: 7}; !maps.Equal(told, want) {
-		t.Errorf("got %v, want %v", told, want)
+	if want := map[uint32]int64{3: 7}; !maps.Equal(told, want) || corrupt != 5 {
+		t.Errorf("got %v and %d that are none, want %v and 5", told, corrupt, want)
 	}
 	// One that nothing can be added to is an error, stays counted here, and does not hide the others.
 	c.Add(1, 9)
