@@ -24,7 +24,10 @@ import (
 
 // importNumber returns the i-th number of a file that is imported: they are valid, and belong to nobody here, since all traffic
 // stays on this machine.
-func importNumber(i int) string { return fmt.Sprintf("+1212%07d", 2_000_000+i) }
+func importNumber(i int) string {
+	const ofArea = 7_900_000
+	return fmt.Sprintf("+1%d%07d", 212+i/ofArea, 2_000_000+i%ofArea)
+}
 
 func importLabel(i int) string { return fmt.Sprintf("user-%07d", i) }
 
