@@ -223,9 +223,18 @@ func (o *overload) offer(rate float64) float64 {
 }
 
 // TestOverload offers three times what a server can do: it goes on doing what it can, and refuses the rest at once. It does so with
-// requests of the size of an address book, and with small ones, of which a server has to refuse more.
+// requests of the size of an address book, and with small ones, of which a server has to refuse more. KITH_OVERLOAD_ELEMENTS is a size
+// in place of both.
 func TestOverload(t *testing.T) {
-	for _, batch := range []int{256, 64} {
+	sizes := []int{256, 64}
+	if text := os.Getenv("KITH_OVERLOAD_ELEMENTS"); text != "" {
+		size, err := strconv.Atoi(text)
+		if err != nil || size < 1 || size > voprf.MaxBatch {
+			t.Fatalf("KITH_OVERLOAD_ELEMENTS=%s: from 1 to %d", text, voprf.MaxBatch)
+		}
+		sizes = []int{size}
+	}
+	for _, batch := range sizes {
 		t.Run(fmt.Sprint(batch), func(t *testing.T) { testOverload(t, batch) })
 	}
 }

@@ -75,6 +75,9 @@ const kindGiven = "given"
 
 // Run counts, and says what an enumeration takes.
 func (cmd *attackCostCommand) Run(ctx context.Context, t *terminal) error {
+	if !(cmd.FailBelow >= 0) { // which what is not a number is not, and nothing would ever be below it
+		return errors.New("--fail-below: a number of days")
+	}
 	if err := cmd.limitsInForce(ctx); err != nil {
 		return err
 	}

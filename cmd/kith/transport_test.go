@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 )
@@ -81,6 +82,30 @@ func TestListenersApart(t *testing.T) {
 	}
 	if got := refused(t, append(list, "--client-cert", operatorCert, "--client-key", accountKey)...); !strings.Contains(got, "hint: ") {
 		t.Errorf("another certificate's key: %s", got)
+	}
+}
+
+// TestTransportFlagsAreDocumented finds every flag of addresses, certificates and limits of connections in the page about them.
+func TestTransportFlagsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile(root + "/docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := 0
+	for line := range strings.Lines(output(t, "serve", "--help")) {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), "=")
+		name, _, _ = strings.Cut(name, " ")
+		for _, part := range []string{"listen", "tls", "-ca", "admin", "h2c", "connection", "proxy"} {
+			if strings.HasPrefix(name, "--") && strings.Contains(name, part) {
+				if flags++; !strings.Contains(string(page), "`"+name) {
+					t.Errorf("docs/security.md has no %s", name)
+				}
+				break
+			}
+		}
+	}
+	if flags < 17 {
+		t.Errorf("the help has %d such flags, want 17", flags)
 	}
 }
 
