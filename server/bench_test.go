@@ -1,13 +1,23 @@
 package server_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/kith-project/kith/crypto"
+	"github.com/kith-project/kith/crypto/voprf"
+	"github.com/kith-project/kith/server"
+	"github.com/kith-project/kith/server/admission"
 	"github.com/kith-project/kith/server/directory"
 	"github.com/kith-project/kith/server/keyring"
 )
@@ -27,6 +37,36 @@ func BenchmarkEvaluations(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/batch, "µs/element")
+}
+
+// BenchmarkShedding is the refusal of a request of 64 elements over one connection, by a server that nobody has a place in, with its log in a file. The client
+// sends the same bytes each time, so that most of the time is the server's.
+func BenchmarkShedding(b *testing.B) {
+	file, err := os.Create(filepath.Join(b.TempDir(), "log"))
+	must(b, err)
+	defer file.Close()
+	s := newStack(b, func(c *server.Config) {
+		c.Admission = &gate{check: &admission.OverloadedError{RetryAfter: time.Second}}
+		c.Logger = slog.New(slog.NewJSONHandler(file, nil))
+	})
+	body := make([]byte, 64*voprf.ElementSize)
+	request := append(fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: kith.example\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n",
+		evaluationsPath, s.mint(b, "alice", "discover"), mimePacked, len(body)), body...)
+	conn, err := net.Dial("tcp", s.public.Listener.Addr().String())
+	must(b, err)
+	defer conn.Close()
+	answers := bufio.NewReader(conn)
+	for b.Loop() {
+		_, err := conn.Write(request)
+		must(b, err)
+		a, err := http.ReadResponse(answers, nil)
+		must(b, err)
+		_, err = io.Copy(io.Discard, a.Body)
+		must(b, err)
+		if a.StatusCode != http.StatusServiceUnavailable || a.Close {
+			b.Fatalf("got %d, closed %t", a.StatusCode, a.Close)
+		}
+	}
 }
 
 // BenchmarkMatches is a lookup of 1,000 tags over HTTP, packed, half of them registered, in a real Redis.
