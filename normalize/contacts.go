@@ -92,7 +92,7 @@ func readList(br *bufio.Reader, yield func(Contact, error) bool) {
 		if !ok {
 			break
 		}
-		raw := strings.TrimSpace(string(text))
+		raw := strings.TrimSpace(strings.ToValidUTF8(string(text), "\uFFFD"))
 		if raw == "" {
 			continue
 		}

@@ -162,6 +162,7 @@ func FuzzReadCSV(f *testing.F) {
 
 func FuzzReadContacts(f *testing.F) {
 	addExports(f)
+	f.Add([]byte("\xaa00000000")) // no UTF-8
 	f.Add([]byte("\xFF\xFE1\x002\x003\x004\x005\x006\x007\x00\n\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) { checkContacts(t, ReadContacts, data) })
 }
