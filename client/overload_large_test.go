@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -103,6 +104,7 @@ func newOverload(t *testing.T, batch int) *overload {
 	public, err := o.signer.MarshalPublicPEM()
 	check(err)
 	check(os.WriteFile(filepath.Join(dir, "issuer.pem"), public, 0o600))
+	pin(t, os.Getpid(), 1) // devices, and Redis, which is started by this process
 	store := redistest.Start(t)
 	cmd := exec.Command(kith, "serve", "--listen", "127.0.0.1:0", "--redis", store.URL(), "--dir", filepath.Join(dir, "keys"),
 		"--token-keys", filepath.Join(dir, "issuer.pem"), "--max-connections", "4096", "--connections-per-source", "4096")
@@ -115,6 +117,7 @@ func newOverload(t *testing.T, batch int) *overload {
 		_ = cmd.Wait()
 	})
 	o.pid = cmd.Process.Pid
+	pin(t, o.pid, 0)
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		name, value, _ := strings.Cut(lines.Text(), " ")
 		if name == "serving" {
@@ -139,6 +142,18 @@ func newOverload(t *testing.T, batch int) *overload {
 	o.timed = &timedTransport{RoundTripper: transport}
 	o.via = &http.Client{Transport: o.timed}
 	return o
+}
+
+// pin gives a process one core, so that devices, of which there are many, do not take that of the server. Without taskset, or with
+// one core, they share what there is.
+func pin(t *testing.T, pid, core int) {
+	t.Helper()
+	if runtime.NumCPU() < 2 {
+		return
+	}
+	if out, err := exec.Command("taskset", "-a", "-c", "-p", fmt.Sprint(core), fmt.Sprint(pid)).CombinedOutput(); err != nil {
+		t.Logf("cores are not divided: %v %s", err, out)
+	}
 }
 
 // busy returns for how long the server has had a core. On a machine that does other things as well this, and not the clock, is
