@@ -3,6 +3,7 @@ package directory
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -62,12 +63,9 @@ func (s *Store) readBuckets(ctx context.Context, layout Layout, buckets []uint32
 		answers[i] = pipe.HGetAll(ctx, layout.bucketKey(bucket))
 		partitions[layout.PartitionOf(bucket)] = struct{}{}
 	}
-	fences := newFenceReads(len(partitions))
-	for partition := range partitions {
-		fences.read(ctx, pipe, layout, partition)
-	}
+	present := s.askPresence(ctx, pipe, layout, slices.Collect(maps.Keys(partitions))...)
 	_, err := pipe.Exec(ctx)
-	if err := fences.check(err); err != nil {
+	if err := present.check(err); err != nil {
 		return nil, err
 	}
 	fields := make([]map[string]string, len(answers))

@@ -56,10 +56,9 @@ func (s *Store) Moves(ctx context.Context, layout Layout, partition, target uint
 	}
 	pipe := s.rdb.Pipeline()
 	answer := pipe.HMGet(ctx, layout.movesKey(partition), fields...)
-	fences := newFenceReads(1)
-	fences.read(ctx, pipe, layout, partition)
+	present := s.askPresence(ctx, pipe, layout, partition)
 	_, err := pipe.Exec(ctx)
-	if err := fences.check(err); err != nil {
+	if err := present.check(err); err != nil {
 		return nil, err
 	}
 	return parseMoves(answer, target, len(buckets))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/kith-project/kith/crypto"
@@ -105,10 +106,7 @@ func (s *Store) readTags(ctx context.Context, layout Layout, tags []crypto.Tag) 
 		values[i] = pipe.HGet(ctx, layout.bucketKey(layout.Bucket(tag)), string(tag[:]))
 		partitions[layout.Partition(tag)] = struct{}{}
 	}
-	fences := newFenceReads(len(partitions))
-	for partition := range partitions {
-		fences.read(ctx, pipe, layout, partition)
-	}
+	present := s.askPresence(ctx, pipe, layout, slices.Collect(maps.Keys(partitions))...)
 	_, err := pipe.Exec(ctx)
-	return values, fences.check(err)
+	return values, present.check(err)
 }
