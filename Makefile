@@ -88,6 +88,11 @@ import-1m:
 lookup-10m:
 	go test -count=1 -tags large -run TestLookupTenMillion -v -timeout 60m ./cmd/kith
 
+# Holds the model of kith bench size to what imports of one and five million users take: ten minutes, 3 GB of memory.
+.PHONY: size-check
+size-check: build
+	bin/kith bench size --check --users 1M,5M
+
 # Looks up a million tags on clusters of one, two and three masters, and prints what each master did: half a minute.
 .PHONY: cluster-scale
 cluster-scale:

@@ -70,6 +70,33 @@ func EstimateCost(mode Mode, labels LabelPolicy, f Figures, c Counts) Cost {
 	}
 }
 
+// Asked is what a first Sync asks a server for, padding included: what costs a server work, as Cost is what costs bytes.
+type Asked struct {
+	Tags          int // whole tags: of the lookup in mode exact, and of labels by tag
+	Prefixes      int // buckets of short tags
+	LabelPrefixes int // buckets with the labels of all slots
+}
+
+// CountAsked returns what the first Sync in an epoch asks for, on average. The lookup in mode exact brings the labels along. For
+// modes that EstimateCost does not know it counts labels alone.
+func CountAsked(mode Mode, labels LabelPolicy, f Figures, c Counts) Asked {
+	var a Asked
+	switch mode {
+	case ModeExact:
+		return Asked{Tags: quarterClass(c.Numbers)}
+	case ModeBucket:
+		a.Prefixes = quarterClass(f.distinctPrefixes(c.Numbers))
+	}
+	switch {
+	case c.Hits == 0 || labels == LabelsNone:
+	case labels == LabelsByTag:
+		a.Tags = quarterClass(c.Hits)
+	default:
+		a.LabelPrefixes = powerClass(f.distinctPrefixes(c.Hits))
+	}
+	return a
+}
+
 // newsLimit is the most that a Sync without a budget spends on the changes feed in mode bucket, where asking the
 // identical set again costs that much. The feed tells the server less, so it may cost more.
 func newsLimit(again int64) int64 { return max(again, DefaultBudget) }

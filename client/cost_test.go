@@ -74,3 +74,28 @@ func TestFiguresFor(t *testing.T) {
 		}
 	}
 }
+
+// TestCountAskedIsWhatIsPaidFor holds the counts to the bytes of EstimateCost.
+func TestCountAskedIsWhatIsPaidFor(t *testing.T) {
+	for _, users := range []int64{1_000, 1_000_000, 2_000_000_000} {
+		f := FiguresFor(users, 0)
+		for _, c := range []Counts{{Numbers: 1}, {Numbers: 500, Hits: 150}, {Numbers: 5000, Hits: 5000}} {
+			for _, mode := range []Mode{ModeExact, ModeBucket, ModeSnapshot} {
+				for _, labels := range []LabelPolicy{LabelsByBucket, LabelsByTag, LabelsNone} {
+					a := CountAsked(mode, labels, f, c)
+					got := int64(a.Tags)*16 + int64(a.Prefixes)*f.bucketCost() + int64(a.LabelPrefixes)*f.labelBucketCost()
+					switch {
+					case mode == ModeSnapshot:
+						got += f.SnapshotBytes + f.manifestCost()
+					}
+					if mode == ModeExact || labels == LabelsByTag {
+						got += int64(c.Hits) * matchSize
+					}
+					if want := EstimateCost(mode, labels, f, c).First; got != want {
+						t.Errorf("%d users, %+v, %v, %v: %+v is %d bytes, the cost is %d", users, c, mode, labels, a, got, want)
+					}
+				}
+			}
+		}
+	}
+}

@@ -34,6 +34,7 @@ var imports = map[string][]string{
 	"bench/meter":                        {},
 	"bench/report":                       {"bench/compare", "bench/engine"},
 	"bench/rig":                          {},
+	"bench/size":                         {"client", "crypto/filter"},
 	"server/chaos":                       {}, // tests alone
 	"server/ephemeral":                   {},
 	"server/redistest":                   {"server/ephemeral"},
@@ -52,7 +53,7 @@ var imports = map[string][]string{
 	"server/lookup":                      {"crypto", "server/bucket", "server/directory", "server/keyring", "server/snapshot"},
 	"server": {"crypto", "crypto/keylog", "crypto/secret", "crypto/voprf", "normalize", "server/admission", "server/bucket", "server/directory", "server/evaluator", "server/keyring",
 		"server/lookup", "server/quota", "server/registry", "server/snapshot", "server/token"},
-	"cmd/kith": {"bench", "bench/compare", "bench/engine", "bench/guard", "bench/load", "bench/meter", "bench/report", "bench/rig", "client", "crypto", "crypto/keylog", "crypto/ristretto", "crypto/secret", "crypto/voprf", "normalize", "server", "server/admission", "server/bucket",
+	"cmd/kith": {"bench", "bench/compare", "bench/engine", "bench/guard", "bench/load", "bench/meter", "bench/report", "bench/rig", "bench/size", "client", "crypto", "crypto/keylog", "crypto/ristretto", "crypto/secret", "crypto/voprf", "normalize", "server", "server/admission", "server/bucket",
 		"server/directory", "server/ephemeral", "server/evaluator", "server/keyring", "server/lookup", "server/quota", "server/registry",
 		"server/rotation", "server/snapshot", "server/token", "server/usage"},
 }
