@@ -25,8 +25,9 @@ const (
 	BucketKilobyte       = "bucket_kb_us"              // kith: 1,000 bytes of its answer, from memory
 	LabelRequest         = "label_request_us"          // kith: a request for labels
 	LabelRecord          = "label_record_us"           // kith: a registration in the buckets of it
+	LabelRequestRedis    = "label_request_redis_us"    // Redis: a request for labels
 	LabelRecordRedis     = "label_record_redis_us"     // Redis: the same
-	ShardMegabyte        = "shard_mb_us"               // kith: 1,000,000 bytes of the snapshot or the feed sent
+	ShardMegabyte        = "shard_mb_us"               // kith: 1,000,000 bytes of the snapshot or the feed sent, besides a request as for buckets
 	RegisterRequest      = "register_us"               // kith: one registration by HTTP
 	RegisterRequestRedis = "register_redis_us"         // Redis: the same
 	ImportUser           = "import_user_us"            // kith: a user of an import

@@ -65,11 +65,11 @@ func (m *Measured) Constants(k Constants) Constants {
 	m.line(c, KindMatch, MatchRequest, MatchTag, MatchRequestRedis, MatchTagRedis, 1)
 	m.line(c, KindBucket, BucketRequest, BucketKilobyte, "", "", float64(m.Layout.Slots*m.Layout.TagBytes)/1e3)
 	mean := users / math.Exp2(float64(m.Layout.BucketBits))
-	m.line(c, KindLabel, LabelRequest, LabelRecord, "", LabelRecordRedis, mean)
+	m.line(c, KindLabel, LabelRequest, LabelRecord, LabelRequestRedis, LabelRecordRedis, mean)
 	for _, a := range m.Asked {
 		switch a.Kind {
 		case KindShard:
-			c[ShardMegabyte] = a.Server / (a.Bytes / 1e6)
+			c[ShardMegabyte] = max(0, a.Server-c[BucketRequest]) / (a.Bytes / 1e6)
 		case KindRegister:
 			c[RegisterRequest], c[RegisterRequestRedis] = a.Server, a.Redis
 		}
@@ -156,9 +156,9 @@ func (m *Measured) Compare(k Constants) []Row {
 		case KindBucket:
 			server = k[BucketRequest] + units*float64(m.Layout.Slots*m.Layout.TagBytes)/1e3*k[BucketKilobyte]
 		case KindLabel:
-			server, store = k[LabelRequest]+units*mean*k[LabelRecord], units*mean*k[LabelRecordRedis]
+			server, store = k[LabelRequest]+units*mean*k[LabelRecord], k[LabelRequestRedis]+units*mean*k[LabelRecordRedis]
 		case KindShard:
-			what, server = a.Kind, a.Bytes/1e6*k[ShardMegabyte]
+			what, server = a.Kind, k[BucketRequest]+a.Bytes/1e6*k[ShardMegabyte]
 		case KindRegister:
 			what, server, store = a.Kind, k[RegisterRequest], k[RegisterRequestRedis]
 		}

@@ -234,7 +234,7 @@ func (m *model) parts(w work) []Part {
 		{"evaluations", cores * (w.elements*k[EvaluateElement] + w.evaluations*k[EvaluateRequest]), cores * w.evaluations * k[EvaluateRequestRedis]},
 		{"lookups by tag", cores * (w.tags*k[MatchTag] + w.matches*k[MatchRequest]), cores * (w.tags*k[MatchTagRedis] + w.matches*k[MatchRequestRedis])},
 		{"lookups by bucket", cores * (w.bucketBytes/1e3*k[BucketKilobyte] + w.buckets*k[BucketRequest]), 0},
-		{"labels by bucket", cores * (w.labelRecords*k[LabelRecord] + w.labels*k[LabelRequest]), cores * w.labelRecords * k[LabelRecordRedis]},
+		{"labels by bucket", cores * (w.labelRecords*k[LabelRecord] + w.labels*k[LabelRequest]), cores * (w.labelRecords*k[LabelRecordRedis] + w.labels*k[LabelRequestRedis])},
 		{"snapshots and feed sent", cores * w.fed / 1e6 * k[ShardMegabyte], 0},
 		{"registrations", cores * w.registrations * k[RegisterRequest], cores * w.registrations * k[RegisterRequestRedis]},
 	}
