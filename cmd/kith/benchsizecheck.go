@@ -140,6 +140,14 @@ func (r *sizeRig) fill(ctx context.Context, m *size.Measured) error {
 		return err
 	}
 	r.server.Stop()
+	// It has published that there is nobody; the next is to publish the users, and not in six hours.
+	published, err := r.rdb.Keys(ctx, "kith:{e1.snapshot}:*").Result()
+	if err == nil && len(published) > 0 {
+		err = r.rdb.Del(ctx, published...).Err()
+	}
+	if err != nil {
+		return err
+	}
 	path := filepath.Join(r.dir, "users.csv")
 	if err := writeSizeUsers(path, r.users); err != nil {
 		return err
