@@ -42,6 +42,7 @@ const (
 	BucketKey            = "bucket_key_bytes"          // Redis: a bucket besides the registrations in it
 	ChangeEntry          = "change_bytes"              // Redis: a change that is kept for devices and servers
 	QuotaRequest         = "quota_request_bytes"       // Redis: a charged request, for a day
+	QuotaAccount         = "quota_account_bytes"       // Redis: an account that was charged, for 400 days
 	SnapshotUser         = "snapshot_user_bytes"       // a user in a snapshot
 	ServerBase           = "server_base_bytes"         // memory of a server without users
 	ServerHeap           = "server_heap_factor"        // memory of a server by what it has to hold

@@ -266,11 +266,12 @@ func (m *model) machines(r *Result, w work) error {
 
 	epoch := DirectoryBytes(m.layout, users, in.Tombstones, k) + shardSets*users*k[SnapshotUser]
 	calm := users*in.FirstSyncs*math.Ceil(float64(in.Contacts)/mostElements) + users*in.Active*in.NewContacts
-	r.RedisMemory = epoch + calm*k[QuotaRequest]
+	accounts := users * k[QuotaAccount] // everybody is charged for something within 400 days
+	r.RedisMemory = epoch + accounts + calm*k[QuotaRequest]
 	r.RedisMemoryMost = r.RedisMemory
 	r.ServerMemory = ServerBytes(m.layout, users, k)
 	if in.Rotations > 0 {
-		r.RedisMemoryMost = 2*epoch + w.evaluations*k[QuotaRequest]
+		r.RedisMemoryMost = 2*epoch + accounts + w.evaluations*k[QuotaRequest]
 		r.ServerMemory = 2*r.ServerMemory - k[ServerBase]
 		r.RotationCoreDays = users * k[RotateUser] / 1e6 / secondsADay
 	}
