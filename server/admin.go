@@ -34,7 +34,7 @@ func (s *Server) getReady(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if snapshot.Active() == nil || s.closing.Load() {
+	if snapshot.Active() == nil || s.isClosing() {
 		return refuse(kindUnavailable, "")
 	}
 	return c.String(http.StatusOK, "ready\n")

@@ -25,12 +25,7 @@ const accountKey = "account"
 func (s *Server) require(scope string) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			given := c.Request().Header.Values(echo.HeaderAuthorization)
-			scheme, text, _ := strings.Cut(strings.Join(given, ","), " ")
-			if len(given) != 1 || !strings.EqualFold(scheme, "Bearer") {
-				return token.ErrToken
-			}
-			account, err := s.Verifier.Verify(strings.TrimSpace(text), scope)
+			account, err := s.authenticate(c, scope)
 			if err != nil {
 				return err
 			}
@@ -38,6 +33,17 @@ func (s *Server) require(scope string) echo.MiddlewareFunc {
 			return next(c)
 		}
 	}
+}
+
+// authenticate returns the account of a request whose bearer token has the scope. A stream asks again as it goes on, since a token
+// is good for a time. It returns the errors of Verify.
+func (s *Server) authenticate(c echo.Context, scope string) (account string, err error) {
+	given := c.Request().Header.Values(echo.HeaderAuthorization)
+	scheme, text, _ := strings.Cut(strings.Join(given, ","), " ")
+	if len(given) != 1 || !strings.EqualFold(scheme, "Bearer") {
+		return "", token.ErrToken
+	}
+	return s.Verifier.Verify(strings.TrimSpace(text), scope)
 }
 
 // accountOf returns the account of a request that require let through.

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -95,6 +96,32 @@ func BenchmarkMatches(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/tags, "µs/tag")
+}
+
+// BenchmarkImport registers 40,000 numbers by one stream, in 256 partitions of a real Redis, without versions, so that each is written.
+func BenchmarkImport(b *testing.B) {
+	const lines = 40_000
+	s := newStackOf(b, keyring.Plan{Layout: directory.Layout{PartitionBits: 8, BucketBits: 10}, Slots: 96})
+	var body bytes.Buffer
+	for i := range lines {
+		body.WriteString(lineOf(fmt.Sprintf("+1415%d", 2_000_000+i), fmt.Sprint("user-", i)))
+	}
+	c := s.importCall(b, body.String())
+	for b.Loop() {
+		request, err := http.NewRequestWithContext(b.Context(), c.method, s.public.URL+c.path, bytes.NewReader(c.body))
+		must(b, err)
+		request.Header.Set("Authorization", "Bearer "+c.token)
+		request.Header.Set("Content-Type", c.mime)
+		response, err := http.DefaultClient.Do(request)
+		must(b, err)
+		answer, err := io.ReadAll(response.Body)
+		must(b, err)
+		must(b, response.Body.Close())
+		if got := bytes.Count(answer, []byte(`"applied":true`)); got != lines {
+			b.Fatalf("got %d and %d lines applied", response.StatusCode, got)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/lines, "µs/line")
 }
 
 // BenchmarkBuckets is a lookup of 1,000 prefixes over HTTP, packed, answered from memory, in an epoch of 50,000 users.

@@ -11,6 +11,7 @@
 //	GET    /v1/quota                        scope discover   what the account can have evaluated
 //	PUT    /v1/registrations                scope register   registers or hides a number
 //	DELETE /v1/registrations                scope register   removes a number
+//	POST   /v1/registrations/import         scope register   registers the lines of a stream, and answers each with a line
 //
 // Evaluations and matches take JSON or packed bytes and answer in kind. Errors are problems of RFC 9457
 // (docs/problems.md), made in one place from the errors of the packages below; no problem quotes what was sent.

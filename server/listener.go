@@ -80,7 +80,7 @@ func (s *Server) Run(ctx context.Context, grace time.Duration, listeners ...List
 	case err = <-ended:
 		serving--
 	}
-	s.closing.Store(true)
+	s.close()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	for _, hs := range servers {

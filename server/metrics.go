@@ -19,6 +19,7 @@ type Metrics struct {
 	durations *prometheus.HistogramVec
 	elements  *prometheus.CounterVec
 	tags      prometheus.Counter
+	imported  *prometheus.CounterVec
 	buckets   *prometheus.CounterVec
 	memory    *prometheus.CounterVec
 	corrupt   prometheus.Counter
@@ -48,6 +49,9 @@ func NewMetrics() *Metrics {
 		tags: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "kith_looked_up_tags_total", Help: "Tags looked up.",
 		}),
+		imported: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kith_imported_lines_total", Help: "Lines of imports answered: applied, later if a later write is stored, or refused.",
+		}, []string{"result"}),
 		buckets: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kith_looked_up_buckets_total", Help: "Buckets looked up, by whether their labels were asked for.",
 		}, []string{"labels"}),
@@ -76,7 +80,7 @@ func NewMetrics() *Metrics {
 			Name: "kith_corrupt_records_total", Help: "Stored records found malformed, counted each time they were met.",
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, m.elements, m.tags, m.buckets, m.memory, m.corrupt, m.shards, m.warm, m.age,
+	m.registry.MustRegister(m.requests, m.durations, m.elements, m.tags, m.imported, m.buckets, m.memory, m.corrupt, m.shards, m.warm, m.age,
 		m.keyUsed, m.keyLimit, m.engine,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.limited = newLimitMetrics(m.registry)
@@ -99,6 +103,17 @@ func (m *Metrics) evaluated(elements int, charged bool) {
 }
 
 func (m *Metrics) lookedUp(tags int) { m.tags.Add(float64(tags)) }
+
+// importedLines counts the results of an import.
+func (m *Metrics) importedLines(results []importResult) {
+	counts := make(map[string]int, 3)
+	for _, r := range results {
+		counts[r.outcome()]++
+	}
+	for outcome, n := range counts {
+		m.imported.WithLabelValues(outcome).Add(float64(n))
+	}
+}
 
 func (m *Metrics) lookedUpBuckets(prefixes int, labels bool) {
 	m.buckets.WithLabelValues(strconv.FormatBool(labels)).Add(float64(prefixes))

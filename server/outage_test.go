@@ -23,6 +23,7 @@ func storeCalls(t testing.TB, s *stack) map[string]call {
 		"labels":      {method: "POST", path: bucketsPath + "?labels=true", mime: mimePacked, body: make([]byte, 4)},
 		"PUT":         {method: "PUT", path: registrationsPath, token: service, mime: mimeJSON, body: body},
 		"DELETE":      {method: "DELETE", path: registrationsPath, token: service, mime: mimeJSON, body: body},
+		"import":      {method: "POST", path: importPath, token: service, mime: mimeLines, body: append(body, '\n')},
 		// An epoch that is not known is looked for in the store.
 		"another epoch": {method: "POST", path: "/v1/epochs/2/matches", mime: mimePacked, body: make([]byte, crypto.TagSize)},
 	}
@@ -94,7 +95,7 @@ func TestLostDataIsUnavailable(t *testing.T) {
 
 	// At once, where registrations are concerned.
 	for name, c := range storeCalls(t, s) {
-		if name == "matches" || name == "PUT" || name == "DELETE" {
+		if name == "matches" || name == "PUT" || name == "DELETE" || name == "import" {
 			wantProblem(t, s.send(t, c), 503, "unavailable", number)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/kith-project/kith/crypto"
 	"github.com/kith-project/kith/normalize"
 	"github.com/kith-project/kith/server/directory"
 	"github.com/kith-project/kith/server/registry"
@@ -19,7 +20,7 @@ const (
 	maxRegistration = 4 << 10
 )
 
-// putRegistrationBody is the body of PUT /v1/registrations.
+// putRegistrationBody is the body of PUT /v1/registrations, and a line of an import.
 type putRegistrationBody struct {
 	Number       member[string] `json:"number"`
 	Label        member[string] `json:"label"`
@@ -40,14 +41,22 @@ func (s *Server) putRegistration(c echo.Context) error {
 	if err := readObject(c, maxRegistration, &body); err != nil {
 		return err
 	}
-	number, version, err := targetOf(body.Number, body.Version)
+	reg, err := body.registration()
 	if err != nil {
 		return err
 	}
-	return applied(c)(s.Registry.Put(c.Request().Context(), registry.Registration{
-		Number: number, Label: body.Label.value, Version: version,
-		Hidden: body.Discoverable.given && !body.Discoverable.value,
-	}))
+	return applied(c)(s.Registry.Put(c.Request().Context(), reg))
+}
+
+// registration returns what the body says. Its errors are refusals and crypto.ErrLabel.
+func (b *putRegistrationBody) registration() (registry.Registration, error) {
+	number, version, err := targetOf(b.Number, b.Version)
+	if err != nil {
+		return registry.Registration{}, err
+	}
+	return registry.Registration{
+		Number: number, Label: b.Label.value, Version: version, Hidden: b.Discoverable.given && !b.Discoverable.value,
+	}, crypto.CheckLabel(b.Label.value)
 }
 
 // deleteRegistration answers DELETE /v1/registrations: removes a number.

@@ -37,6 +37,7 @@ func TestAccountServiceHasItsOwnRoutes(t *testing.T) {
 		{"buckets", call{method: "POST", path: bucketsPath, mime: mimePacked, body: make([]byte, 4)}, 200, 404},
 		{"registration", put, 404, 204},
 		{"removal", remove, 404, 204},
+		{"import", s.importCall(t, lineOf(number, "a")), 404, 200},
 		{"registration by POST", call{method: "POST", path: registrationsPath}, 404, 405},
 		{"registration by no method", call{method: "SECRETWORD", path: registrationsPath}, 404, 405},
 		{"an escaped path", at(put, "/v1/%72egistrations"), 404, 404},

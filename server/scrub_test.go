@@ -48,8 +48,11 @@ func TestNothingOfRequestsIsLoggedOrStored(t *testing.T) {
 	registrations("PUT", strings.Replace(body, label, label+strings.Repeat("x", 48), 1))
 	registrations("DELETE", strings.Replace(body, label, "label-of-carol", 1))
 	registrations("PUT", body[:len(body)-1])
+	lines := body + "\n" + strings.Replace(body, "2671", "267", 1) + "\n" + body[:len(body)-1]
+	s.importLines(t, lines)
 	s.redis.Kill()
 	registrations("DELETE", body)
+	s.send(t, s.importCall(t, lines))
 	s.send(t, call{method: "POST", path: matchesPath, mime: mimePacked, body: packTags(contacts)})
 	s.redis.Restart()
 

@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
-	"sync/atomic"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 
@@ -42,6 +42,7 @@ type Lookups interface {
 // Registry is what the server needs of package registry.
 type Registry interface {
 	Put(ctx context.Context, r registry.Registration) (applied bool, err error)
+	PutAll(ctx context.Context, regs []registry.Registration) (applied []bool, err error)
 	Delete(ctx context.Context, d registry.Deletion) (applied bool, err error)
 }
 
@@ -99,6 +100,8 @@ type Config struct {
 	// LookupsPerSource is how many lookups of one address may be under way at once. 0 means DefaultLookupsPerSource, and
 	// less means no limit.
 	LookupsPerSource int
+	// ImportsAtOnce is how many imports may be under way at once. 0 means DefaultImportsAtOnce.
+	ImportsAtOnce int
 	// BehindProxy takes the address of a source from X-Forwarded-For, as a proxy on a private network has added it.
 	// Without it everybody behind a proxy is one source.
 	BehindProxy bool
@@ -108,7 +111,9 @@ type Config struct {
 type Server struct {
 	Config
 	echo    *echo.Echo
-	closing atomic.Bool // set once Run is shutting down
+	imports chan struct{} // has one for each import under way
+	closing chan struct{} // closed once Run is shutting down
+	close   func()        // closes it, the first time
 }
 
 // New returns a server. It does not listen: see Listener.
@@ -129,7 +134,11 @@ func New(config Config) *Server {
 	if config.Evaluator == nil {
 		config.Evaluator = evaluator.New(runtime.GOMAXPROCS(0), config.Rand, config.Metrics.computed)
 	}
-	s := &Server{Config: config, echo: newEcho(config.Logger, config.Metrics)}
+	s := &Server{
+		Config: config, echo: newEcho(config.Logger, config.Metrics),
+		imports: make(chan struct{}, cmp.Or(config.ImportsAtOnce, DefaultImportsAtOnce)), closing: make(chan struct{}),
+	}
+	s.close = sync.OnceFunc(func() { close(s.closing) })
 	if config.BehindProxy {
 		s.echo.IPExtractor = echo.ExtractIPFromXFFHeader()
 	} else {
@@ -150,7 +159,18 @@ func New(config Config) *Server {
 	v1.Match(readMethods, "/quota", s.getQuota, discover)
 	v1.PUT("/registrations", s.putRegistration, register)
 	v1.DELETE("/registrations", s.deleteRegistration, register)
+	v1.POST("/registrations/import", s.postImport, register)
 	return s
+}
+
+// isClosing reports whether Run is shutting down.
+func (s *Server) isClosing() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
+	}
 }
 
 // uncounted is a Usage that counts nothing.

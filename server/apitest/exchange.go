@@ -250,5 +250,8 @@ func (r request) checkRequestBody() error {
 	if len(r.RequestBody) == 0 {
 		return errors.New("there is no body")
 	}
+	if mediaType == mimeLines {
+		return checkLines(media, r.RequestBody, r.ResponseBody)
+	}
 	return checkBody(media, mediaType, r.RequestBody)
 }

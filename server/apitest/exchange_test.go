@@ -38,11 +38,13 @@ paths:
         content:
           application/json: {schema: {$ref: '#/components/schemas/Question'}}
           application/octet-stream: {schema: {}, x-packed: {value: 4}}
+          application/x-ndjson: {schema: {$ref: '#/components/schemas/Question'}}
       responses:
         '200':
           description: Values.
           content:
             application/octet-stream: {schema: {}, x-packed: {value: 4, last: 2}}
+            application/x-ndjson: {schema: {$ref: '#/components/schemas/Result'}}
         '204': {description: Nothing.}
         '400': {$ref: '#/components/responses/Bad'}
   /other:
@@ -79,6 +81,11 @@ components:
         name: {type: string}
         parts: {type: array, items: {type: object, properties: {size: {type: integer}}}}
       examples: [{name: a}]
+    Result:
+      type: object
+      required: [line]
+      properties: {line: {type: integer}, applied: {type: boolean}}
+      examples: [{line: 1, applied: true}]
     Question:
       type: object
       required: [words]
@@ -130,6 +137,7 @@ const (
 	question    = `{"words":["a"]}`
 	typeJSON    = "application/json"
 	typePacked  = "application/octet-stream"
+	typeLines   = "application/x-ndjson"
 	typeProblem = "application/problem+json"
 )
 
@@ -144,7 +152,7 @@ func TestCheck(t *testing.T) {
 		return headers("Content-Type", mediaType, "Authorization", "Bearer x")
 	}
 	problem := headers("Content-Type", typeProblem)
-	packed := headers("Content-Type", typePacked)
+	packed, lines := headers("Content-Type", typePacked), headers("Content-Type", typeLines)
 	none := headers()
 	allow := func(methods ...string) http.Header {
 		return headers("Content-Type", typeProblem, "Allow", strings.Join(methods, ", "))
@@ -202,6 +210,11 @@ func TestCheck(t *testing.T) {
 		{"a packed answer cut off", postThing, token(typePacked), "12345678", 200, packed, "12345678", "2 bytes after them"},
 		{"a packed answer too short", postThing, token(typePacked), "12345678", 200, packed, "1", "2 bytes after them"},
 		{"a body where there is none", postThing, token(typeJSON), question, 204, none, "x", "there is a body"},
+		{"lines", postThing, token(typeLines), question + "\nx\n" + question, 200, lines, `{"line":1,"applied":true}` + "\n" + `{"line":2}` + "\n" + `{"line":3,"applied":false}`, ""},
+		{"a line that is not allowed", postThing, token(typeLines), question + "\n{}", 200, lines, `{"line":2,"applied":true}`, "was taken"},
+		{"a line that is none", postThing, token(typeLines), question, 200, lines, `{"line":2,"applied":true}`, "a line 2 was answered of 1"},
+		{"a line of the answer that is wrong", postThing, token(typeLines), question, 200, lines, `{"line":1}` + "\n{}", "line"},
+		{"a line of the answer with a member too many", postThing, token(typeLines), question, 200, lines, `{"line":1,"code":"x"}`, "/code is not in the document"},
 		{"refused rightly", postThing, token(typeJSON), `{}`, 400, problem, malformed, ""},
 		{"refused wrongly", postThing, token(typeJSON), question, 400, problem, malformed, "was refused that is allowed"},
 		{"refused in words", postThing, token(typeJSON), question, 400, problem, problemText("400", "malformed", `,"detail":"The JSON object has a member twice."`), ""},

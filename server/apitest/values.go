@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 const (
 	mimeJSON    = "application/json"
 	mimeProblem = "application/problem+json"
+	mimeLines   = "application/x-ndjson"
 )
 
 // checkParameter checks one parameter of a request.
@@ -70,8 +72,15 @@ func checkText(schema *openapi3.SchemaRef, text string) error {
 	return checkValue(schema, value)
 }
 
-// checkBody checks a body of a media type.
+// checkBody checks a body of a media type. Of one of lines the schema is that of each line; see checkLines for those of requests.
 func checkBody(media *openapi3.MediaType, mediaType string, body []byte) error {
+	if mediaType == mimeLines {
+		var errs []error
+		for line := range bytes.Lines(body) {
+			errs = append(errs, checkLine(media, line))
+		}
+		return errors.Join(errs...)
+	}
 	if mediaType == mimeJSON || mediaType == mimeProblem {
 		var value any
 		if err := json.Unmarshal(body, &value); err != nil {
@@ -80,6 +89,35 @@ func checkBody(media *openapi3.MediaType, mediaType string, body []byte) error {
 		return checkValue(media.Schema, value)
 	}
 	return checkPacked(media, len(body))
+}
+
+func checkLine(media *openapi3.MediaType, line []byte) error {
+	var value any
+	if err := json.Unmarshal(line, &value); err != nil {
+		return err
+	}
+	return checkValue(media.Schema, value)
+}
+
+// checkLines checks the lines of a request that were taken, as the lines of the answer say. One that is not as its schema has it is
+// refused by itself, and the request is none the worse for it.
+func checkLines(media *openapi3.MediaType, body, answer []byte) error {
+	lines := bytes.Split(body, []byte("\n"))
+	var errs []error
+	for text := range bytes.Lines(answer) {
+		var result struct {
+			Line    int
+			Applied *bool
+		}
+		if err := json.Unmarshal(text, &result); err != nil || result.Applied == nil {
+			continue
+		}
+		if result.Line < 1 || result.Line > len(lines) {
+			return fmt.Errorf("a line %d was answered of %d", result.Line, len(lines))
+		}
+		errs = append(errs, checkLine(media, lines[result.Line-1]))
+	}
+	return errors.Join(errs...)
 }
 
 // checkPacked checks the length of a packed body: so many bytes a value, and so many after the last one.
