@@ -3,9 +3,11 @@ package server
 import (
 	"cmp"
 	"context"
+	"errors"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/kith-project/kith/server/directory"
 	"github.com/kith-project/kith/server/registry"
 )
 
@@ -93,17 +95,35 @@ func (s *Server) importLines(c echo.Context, stream *importStream) error {
 	}
 }
 
-// putBatch writes the registrations of a batch, and enters which were applied. It does not end when the peer goes, but has the time
+// putBatch writes the registrations of a batch, and enters what became of each. It does not end when the peer goes, but has the time
 // of a request.
 func (s *Server) putBatch(ctx context.Context, batch *importBatch) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTime)
 	defer cancel()
-	applied, err := s.Registry.PutAll(ctx, batch.regs)
-	if err != nil {
+	return s.putLines(ctx, batch, 0, len(batch.regs))
+}
+
+// putLines is putBatch for the registrations from one to before another. If a stored record is damaged it goes on by halves, in their
+// order, down to the line that is of it, which alone is refused, as a PUT would be: otherwise no line near it could be imported.
+func (s *Server) putLines(ctx context.Context, batch *importBatch, from, to int) error {
+	applied, err := s.Registry.PutAll(ctx, batch.regs[from:to])
+	damaged := errors.Is(err, directory.ErrRecord)
+	switch {
+	case damaged && to-from > 1:
+		half := from + (to-from)/2
+		if err := s.putLines(ctx, batch, from, half); err != nil {
+			return err
+		}
+		return s.putLines(ctx, batch, half, to)
+	case damaged:
+		result := &batch.results[batch.at[from]]
+		*result = refusedResult(result.Line, asRefusal(err))
+		return nil
+	case err != nil:
 		return err
 	}
-	for i, at := range batch.at {
-		batch.results[at].Applied = &applied[i]
+	for i := range applied {
+		batch.results[batch.at[from+i]].Applied = &applied[i]
 	}
 	return nil
 }

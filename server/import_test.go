@@ -290,6 +290,46 @@ func TestImportStoreAway(t *testing.T) {
 	}
 }
 
+// TestImportPassesDamage damages one stored record: its line is refused, as a PUT is, and those around it are written.
+func TestImportPassesDamage(t *testing.T) {
+	const damaged = "+4915123456789"
+	s := newStack(t)
+	s.put(t, registration{Number: damaged, Label: "old"})
+	keys, err := s.rdb.Keys(t.Context(), "kith:{e1.p*}:b*").Result()
+	must(t, err)
+	if len(keys) != 1 {
+		t.Fatalf("got %d buckets, want 1", len(keys))
+	}
+	for tag := range s.rdb.HGetAll(t.Context(), keys[0]).Val() {
+		must(t, s.rdb.HSet(t.Context(), keys[0], tag, "damaged").Err())
+	}
+	wantProblem(t, s.register(t, "PUT", strings.TrimSpace(lineOf(damaged, "new"))), 503, "unavailable")
+	const lines = 7
+	for at := range lines {
+		var body strings.Builder
+		for i := range lines {
+			n, label := fmt.Sprintf("+1415555267%d", i), fmt.Sprint("user-", at, i)
+			if i == at {
+				n = damaged
+			}
+			body.WriteString(lineOf(n, label))
+		}
+		for i, r := range s.importLines(t, body.String()) {
+			want := importResult{Line: int64(i + 1), Applied: new(true)}
+			if i == at {
+				want = importResult{Line: int64(i + 1), Code: "unavailable", RetryAfter: 2}
+			}
+			if !reflect.DeepEqual(r, want) {
+				t.Errorf("damaged at %d: got %+v, want %+v", at+1, r, want)
+			}
+		}
+		last := (at + lines - 1) % lines
+		if got, want := s.labelOf(t, fmt.Sprintf("+1415555267%d", last)), fmt.Sprint("user-", at, last); got != want {
+			t.Errorf("damaged at %d: found %q, want %q", at+1, got, want)
+		}
+	}
+}
+
 // TestImportCutOff has the connection die in a line: what was answered is stored, and the line without an end is not taken for one.
 func TestImportCutOff(t *testing.T) {
 	s := newStack(t)
