@@ -104,7 +104,7 @@ cluster-scale:
 chaos:
 	go test -count=1 -run TestHistories -v -timeout 120m ./server/chaos -chaos.histories=$(HISTORIES) -chaos.seed=$(SEED)
 
-# Offers a server three times what it can evaluate, by clients that retry as apps do: two minutes, and a quiet machine.
+# Offers a server three times what it can evaluate, by clients that retry as apps do: a minute, and a quiet machine.
 .PHONY: overload
 overload:
 	go test -count=1 -tags large -run TestOverload -v -timeout 10m ./client

@@ -18,6 +18,9 @@ const (
 // leastShare is how many requests share a worker at most.
 const leastShare = 16
 
+// longestTurn is how long a request is told to wait for others that were refused, at most: some may not come again.
+const longestTurn = 30 * time.Second
+
 // patience is after how many times MaxWait a request that waits is refused after all: the rate was less than had been
 // measured.
 const patience = 2
@@ -31,7 +34,8 @@ var (
 
 // OverloadedError means that a request was refused, and nothing was done, because too much is waiting already.
 type OverloadedError struct {
-	// RetryAfter is when there is likely to be room, for instance 120 ms. It is above zero.
+	// RetryAfter is when there is likely to be room for it, for instance 120 ms: when what waits has been done, and what was
+	// refused before, up to 30 s of that. It is above zero.
 	RetryAfter time.Duration
 }
 
@@ -75,6 +79,7 @@ type Queue struct {
 	busy     int        // what they take of the capacity
 	waiting  fairQueue
 	rate     meter
+	turn     time.Time // when those who were refused would have had their turn
 	closed   bool
 }
 
@@ -159,7 +164,7 @@ func (q *Queue) enter(account string, elements int) (*waiter, error) {
 		return nil, nil
 	}
 	if short := q.lacking(q.waiting.of(account), elements); short > 0 {
-		return nil, &OverloadedError{RetryAfter: q.rate.timeFor(short)}
+		return nil, q.refuse(short, elements)
 	}
 	w := &waiter{elements: elements, since: time.Now(), begin: make(chan error, 1)}
 	q.waiting.push(account, w)
@@ -171,14 +176,24 @@ func (q *Queue) enter(account string, elements int) (*waiter, error) {
 // what it lets through may be refused by Admit.
 func (q *Queue) Check(elements int) error {
 	q.mu.Lock()
-	short := q.lacking(0, max(elements, 1))
-	retryAfter := q.rate.timeFor(short)
-	q.mu.Unlock()
+	defer q.mu.Unlock()
+	elements = max(elements, 1)
+	short := q.lacking(0, elements)
 	if short == 0 {
 		return nil
 	}
 	q.refused()
-	return &OverloadedError{RetryAfter: retryAfter}
+	return q.refuse(short, elements)
+}
+
+// refuse returns the refusal of a request for which so many elements less would have to wait. It is told to come again when there is
+// room and those who were refused before have had their turn, as if they all came back in order: told nothing but when there is
+// room, all come back at the same moment, and are refused once more.
+func (q *Queue) refuse(short, elements int) *OverloadedError {
+	now, room := time.Now(), q.rate.timeFor(short)
+	wait := max(room, min(q.turn.Sub(now), longestTurn))
+	q.turn = now.Add(min(wait+q.rate.exactly(elements), longestTurn))
+	return &OverloadedError{RetryAfter: wait}
 }
 
 // lacking returns how many elements less would have to wait for a request to be let in, of an account of which some wait already,

@@ -53,3 +53,8 @@ func (m *meter) timeFor(elements int) time.Duration {
 	ms := math.Ceil(float64(elements) / m.rate * 1000)
 	return time.Duration(min(ms, math.MaxInt32)) * time.Millisecond
 }
+
+// exactly returns how long so many elements take.
+func (m *meter) exactly(elements int) time.Duration {
+	return time.Duration(min(float64(elements)/m.rate, math.MaxInt32) * float64(time.Second))
+}
