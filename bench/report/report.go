@@ -85,7 +85,11 @@ func (s *Sources) comparison(b *bytes.Buffer) {
 	var kept []string
 	for _, contacts := range []int{1024, 16, 1} {
 		if share := s.Compare.Kept(contacts); share > 0 {
-			kept = append(kept, fmt.Sprintf("%.0f %% with %s contacts in a request", 100*share, thousands(contacts)))
+			plural := "s"
+			if contacts == 1 {
+				plural = ""
+			}
+			kept = append(kept, fmt.Sprintf("%.0f %% with %s contact%s in a request", 100*share, thousands(contacts), plural))
 		}
 	}
 	fmt.Fprintf(b, "\nOf the engine's rate Kith keeps over HTTP: %s.\n", strings.Join(kept, ", "))
