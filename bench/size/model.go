@@ -77,8 +77,8 @@ type Cost struct {
 
 // work is what some devices ask for: counts, and bytes of bodies and headers.
 type work struct {
-	elements, evaluations, tags, matches, buckets, bucketBytes, labels, labelRecords, fed float64
-	registrations, in, out                                                                float64
+	elements, evaluations, tags, matches, buckets, bucketBytes, labels, labelRecords, labelWork, fed float64
+	registrations, in, out                                                                           float64
 }
 
 func (w *work) add(times float64, one work) {
@@ -90,6 +90,7 @@ func (w *work) add(times float64, one work) {
 	w.bucketBytes += times * one.bucketBytes
 	w.labels += times * one.labels
 	w.labelRecords += times * one.labelRecords
+	w.labelWork += times * one.labelWork
 	w.fed += times * one.fed
 	w.registrations += times * one.registrations
 	w.in += times * one.in
@@ -219,7 +220,7 @@ func (m *model) asked(a client.Asked) work {
 		buckets:      math.Ceil(float64(a.Prefixes) / mostPrefixes),
 		bucketBytes:  float64(a.Prefixes * m.layout.Slots * m.layout.TagBytes),
 		labels:       math.Ceil(float64(a.LabelPrefixes) / mostLabels),
-		labelRecords: float64(a.LabelPrefixes) * m.mean,
+		labelRecords: float64(a.LabelPrefixes) * m.mean, labelWork: float64(a.LabelPrefixes) * (m.mean + bucketWork),
 	}
 	requests := w.matches + w.buckets + w.labels
 	w.in = 16*w.tags + 4*float64(a.Prefixes+a.LabelPrefixes) + headersIn*requests
@@ -234,7 +235,7 @@ func (m *model) parts(w work) []Part {
 		{"evaluations", cores * (w.elements*k[EvaluateElement] + w.evaluations*k[EvaluateRequest]), cores * w.evaluations * k[EvaluateRequestRedis]},
 		{"lookups by tag", cores * (w.tags*k[MatchTag] + w.matches*k[MatchRequest]), cores * (w.tags*k[MatchTagRedis] + w.matches*k[MatchRequestRedis])},
 		{"lookups by bucket", cores * (w.bucketBytes/1e3*k[BucketKilobyte] + w.buckets*k[BucketRequest]), 0},
-		{"labels by bucket", cores * (w.labelRecords*k[LabelRecord] + w.labels*k[LabelRequest]), cores * (w.labelRecords*k[LabelRecordRedis] + w.labels*k[LabelRequestRedis])},
+		{"labels by bucket", cores * (w.labelRecords*k[LabelRecord] + w.labels*k[LabelRequest]), cores * (w.labelWork*k[LabelRecordRedis] + w.labels*k[LabelRequestRedis])},
 		{"snapshots and feed sent", cores * w.fed / 1e6 * k[ShardMegabyte], 0},
 		{"registrations", cores * w.registrations * k[RegisterRequest], cores * w.registrations * k[RegisterRequestRedis]},
 	}

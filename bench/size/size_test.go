@@ -197,7 +197,7 @@ func TestConstantsAreWhatWasMeasured(t *testing.T) {
 			Asks{KindEvaluate, n, 1, 0, k[EvaluateRequest] + units*k[EvaluateElement], k[EvaluateRequestRedis]},
 			Asks{KindMatch, n, 1, 0, k[MatchRequest] + units*k[MatchTag], k[MatchRequestRedis] + units*k[MatchTagRedis]},
 			Asks{KindBucket, n, 1, 0, k[BucketRequest] + units*0.56*k[BucketKilobyte], 0},
-			Asks{KindLabel, n, 1, 0, k[LabelRequest] + units*mean*k[LabelRecord], k[LabelRequestRedis] + units*mean*k[LabelRecordRedis]})
+			Asks{KindLabel, n, 1, 0, k[LabelRequest] + units*mean*k[LabelRecord], k[LabelRequestRedis] + units*(mean+50)*k[LabelRecordRedis]})
 	}
 	m.Asked = append(m.Asked, Asks{KindShard, 1, 1, 5e5, k[BucketRequest] + k[ShardMegabyte]/2, 0}, Asks{KindRegister, 1, 1, 0, k[RegisterRequest], k[RegisterRequestRedis]})
 	for name, got := range m.Constants(nothing(Constants{})) {

@@ -41,6 +41,8 @@ const (
 	// sizeTurn is how long each kind of request is sent at a time, and sizeRounds how often each has its turn. The least of what its turns
 	// took counts: what else the machine does can only add to it.
 	sizeTurn, sizeRounds = 400 * time.Millisecond, 8
+	// sizeStarts is how often a server is started.
+	sizeStarts = 4
 	// sizeSettled is below which share of a core a server counts as idle, and sizeSettle how long that is waited for.
 	sizeSettled, sizeSettle = 0.06, 3 * time.Minute
 )
@@ -207,16 +209,22 @@ func writeSizeUsers(path string, users int64) error {
 	return errors.Join(w.Flush(), f.Close())
 }
 
-// follow measures what a server does by itself: its first one builds the snapshot too, the second only reads the directory.
+// follow measures what a server does by itself: its first one builds the snapshot too, the others only read the directory, and the
+// least of them counts.
 func (r *sizeRig) follow(ctx context.Context, m *size.Measured) error {
 	var both [2]usedBoth
-	for turn := range both {
+	for turn := range sizeStarts {
 		u, rss, err := r.begin(ctx)
 		if err != nil {
 			return err
 		}
-		both[turn] = usedBoth{max(0, u.kith-r.empty.kith), max(0, u.redis-r.empty.redis)}
-		if turn == 0 {
+		took := usedBoth{max(0, u.kith-r.empty.kith), max(0, u.redis-r.empty.redis)}
+		if turn <= 1 {
+			both[turn] = took
+		} else {
+			both[1] = usedBoth{min(both[1].kith, took.kith), min(both[1].redis, took.redis)}
+		}
+		if turn < sizeStarts-1 {
 			r.server.Stop()
 		}
 		m.ServerMemory = float64(rss)
