@@ -14,18 +14,6 @@ import (
 
 var ristretto255 = group.Ristretto255
 
-// testable reports whether this processor can run what is tested, and has the log of the test say so. Where it can not, nothing
-// else runs it either: the tests of package ristretto then go over the engine that is used in its place.
-func testable(tb testing.TB) bool {
-	tb.Helper()
-	if !Available() {
-		tb.Log("this processor has no AVX-512 IFMA: only the portable engine is used here, and tested in package ristretto")
-		return false
-	}
-	tb.Log("tested on AVX-512 IFMA")
-	return true
-}
-
 // randomElements returns n encoded elements.
 func randomElements(n int) []byte {
 	var b []byte
@@ -78,12 +66,9 @@ func multiplied(src []byte, k *[32]byte) []byte {
 	return out
 }
 
-// TestDecodeMulEncodeEqualsCircl goes through all sizes of batches up to two vectors and one, and those at the end of the
+// testDecodeMulEncodeEqualsCircl goes through all sizes of batches up to two vectors and one, and those at the end of the
 // largest.
-func TestDecodeMulEncodeEqualsCircl(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+func testDecodeMulEncodeEqualsCircl(t *testing.T) {
 	var w Work
 	for n := range MaxElements + 1 {
 		if n > 17 && n < 127 {
@@ -102,10 +87,7 @@ func TestDecodeMulEncodeEqualsCircl(t *testing.T) {
 	}
 }
 
-func TestEdgeScalarsEqualCircl(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+func testEdgeScalarsEqualCircl(t *testing.T) {
 	var w Work
 	src := append(fromHex(vectors.Multiples[1]), randomElements(2)...)
 	for _, k := range edgeScalars() {
@@ -119,11 +101,8 @@ func TestEdgeScalarsEqualCircl(t *testing.T) {
 	}
 }
 
-// TestRefusedElementsPoisonNoOther has in a batch of three vectors one refused element, in every place.
-func TestRefusedElementsPoisonNoOther(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+// testRefusedElementsPoisonNoOther has in a batch of three vectors one refused element, in every place.
+func testRefusedElementsPoisonNoOther(t *testing.T) {
 	const n = 3 * Lanes
 	var w Work
 	var s Scalars
@@ -149,11 +128,8 @@ func TestRefusedElementsPoisonNoOther(t *testing.T) {
 	}
 }
 
-// TestMulEncodeEachHasItsOwnScalars gives each lane of two vectors a scalar of its own.
-func TestMulEncodeEachHasItsOwnScalars(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+// testMulEncodeEachHasItsOwnScalars gives each lane of two vectors a scalar of its own.
+func testMulEncodeEachHasItsOwnScalars(t *testing.T) {
 	const n = Lanes + 3
 	var w Work
 	var v [2]Vector
@@ -174,10 +150,7 @@ func TestMulEncodeEachHasItsOwnScalars(t *testing.T) {
 	}
 }
 
-func TestNothingIsAllocated(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+func testNothingIsAllocated(t *testing.T) {
 	src, k := randomElements(Lanes+1), randomScalar()
 	dst, keys := make([]byte, len(src)), make([]Scalars, 1)
 	var s Scalars
@@ -198,10 +171,7 @@ func TestNothingIsAllocated(t *testing.T) {
 	}
 }
 
-func TestGoroutinesDoNotMeet(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+func testGoroutinesDoNotMeet(t *testing.T) {
 	src, k := randomElements(Lanes+1), randomScalar()
 	want := multiplied(src, &k)
 	var s Scalars
@@ -221,10 +191,7 @@ func TestGoroutinesDoNotMeet(t *testing.T) {
 	all.Wait()
 }
 
-func TestWipe(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+func testWipe(t *testing.T) {
 	src, k := randomElements(MaxElements), randomScalar()
 	var s Scalars
 	var w Work
@@ -239,7 +206,7 @@ func TestWipe(t *testing.T) {
 
 // BenchmarkDecodeMulEncode is a batch of the largest size, and of one vector, beside circl.
 func BenchmarkDecodeMulEncode(b *testing.B) {
-	if !testable(b) {
+	if !runnable(b) {
 		return
 	}
 	src, k := randomElements(MaxElements), randomScalar()
@@ -265,7 +232,7 @@ func BenchmarkDecodeMulEncode(b *testing.B) {
 
 // BenchmarkParts are the parts of DecodeMulEncode, and others.
 func BenchmarkParts(b *testing.B) {
-	if !testable(b) {
+	if !runnable(b) {
 		return
 	}
 	src, k, uniform := randomElements(MaxElements), randomScalar(), randomElements(2*Lanes)

@@ -38,11 +38,8 @@ func fromHex(s string) []byte {
 	return b
 }
 
-// TestMultiplesOfRFC decodes, adds and encodes the multiples of the generator, Appendix A.1.
-func TestMultiplesOfRFC(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+// testMultiplesOfRFC decodes, adds and encodes the multiples of the generator, Appendix A.1.
+func testMultiplesOfRFC(t *testing.T) {
 	var w Work
 	var p, generator Vector
 	p.SetIdentity()
@@ -69,13 +66,10 @@ func TestMultiplesOfRFC(t *testing.T) {
 	}
 }
 
-// TestDecodeRefuses puts each invalid encoding of Appendix A.2, the identity, and the multiples of order 2, 4 and 8 of
+// testDecodeRefuses puts each invalid encoding of Appendix A.2, the identity, and the multiples of order 2, 4 and 8 of
 // edwards25519 as their y is encoded, into each lane among valid ones: that lane alone is refused, and becomes the
 // identity.
-func TestDecodeRefuses(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+func testDecodeRefuses(t *testing.T) {
 	cases := map[string][]string{"identity": vectors.Multiples[:1]}
 	for name, encodings := range vectors.Invalid {
 		cases[name] = encodings
@@ -116,11 +110,8 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// TestDecodePart leaves lanes past the end of the input the identity, whatever was there before.
-func TestDecodePart(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+// testDecodePart leaves lanes past the end of the input the identity, whatever was there before.
+func testDecodePart(t *testing.T) {
 	var w Work
 	var p Vector
 	for n := range Lanes + 1 {
@@ -139,11 +130,8 @@ func TestDecodePart(t *testing.T) {
 	}
 }
 
-// TestEncodeIsOfTheClass encodes all representatives of an element: it plus each point of order 1, 2 and 4.
-func TestEncodeIsOfTheClass(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+// testEncodeIsOfTheClass encodes all representatives of an element: it plus each point of order 1, 2 and 4.
+func testEncodeIsOfTheClass(t *testing.T) {
 	var w Work
 	src := randomElements(1)
 	var p Vector
@@ -198,11 +186,8 @@ func setEdwardsPoint(p *Vector, j int, point *edwards25519.Point) {
 	p.SetCoordinates(j, (*[32]byte)(x.Bytes()), (*[32]byte)(y.Bytes()), (*[32]byte)(z.Bytes()), (*[32]byte)(t.Bytes()))
 }
 
-// TestPointsEqualEdwards25519 compares points, not classes of them, with another library, in every lane.
-func TestPointsEqualEdwards25519(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+// testPointsEqualEdwards25519 compares points, not classes of them, with another library, in every lane.
+func testPointsEqualEdwards25519(t *testing.T) {
 	var w Work
 	var p Vector
 	p.Decode(randomElements(Lanes), &w)
@@ -235,11 +220,8 @@ func TestPointsEqualEdwards25519(t *testing.T) {
 	}
 }
 
-// TestDeriveOfRFC derives the elements of Appendix A.3, in each lane.
-func TestDeriveOfRFC(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+// testDeriveOfRFC derives the elements of Appendix A.3, in each lane.
+func testDeriveOfRFC(t *testing.T) {
 	var w Work
 	for first := range vectors.Derived {
 		for n := range Lanes + 1 {
@@ -262,11 +244,8 @@ func TestDeriveOfRFC(t *testing.T) {
 	}
 }
 
-// TestDeriveIdentity derives the identity, from 64 zeros, beside an element.
-func TestDeriveIdentity(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+// testDeriveIdentity derives the identity, from 64 zeros, beside an element.
+func testDeriveIdentity(t *testing.T) {
 	var w Work
 	var p Vector
 	p.Derive(make([]byte, Lanes*UniformSize), &w)

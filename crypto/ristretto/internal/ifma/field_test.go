@@ -77,10 +77,7 @@ func checkField(t *testing.T, name string, f *field, want func(j int) *big.Int) 
 	}
 }
 
-func TestFieldFunctionsEqualBig(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+func testFieldFunctionsEqualBig(t *testing.T) {
 	n := new(big.Int)
 	ys := edgeFields(200)
 	for i, x := range edgeFields(200) {
@@ -113,10 +110,7 @@ func TestFieldFunctionsEqualBig(t *testing.T) {
 	}
 }
 
-func TestCanonical(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+func testCanonical(t *testing.T) {
 	fields := edgeFields(500)
 	// The values around p and 2^255, whose limbs but the lowest are full.
 	near := inAllLanes([5]uint64{0, 1<<51 - 1, 1<<51 - 1, 1<<51 - 1, 1<<51 - 1})
@@ -156,11 +150,8 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-// TestEqual changes one limb of one lane.
-func TestEqual(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+// testEqual changes one limb of one lane.
+func testEqual(t *testing.T) {
 	x := edgeField()
 	for i := range x {
 		for j := range x[i] {
@@ -189,10 +180,7 @@ func TestSetBytesRefusesFromP(t *testing.T) {
 	}
 }
 
-func TestInvertAndRoot(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+func testInvertAndRoot(t *testing.T) {
 	var w fieldWork
 	i := sqrtM1.value(0)
 	for _, x := range edgeFields(30) {

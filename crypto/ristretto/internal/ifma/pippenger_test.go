@@ -8,12 +8,9 @@ import (
 	"testing"
 )
 
-// TestPippengerEqualsSum compares with Sum, for random weights, those at the edges, and the same points many times, which fill one
+// testPippengerEqualsSum compares with Sum, for random weights, those at the edges, and the same points many times, which fill one
 // bucket.
-func TestPippengerEqualsSum(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+func testPippengerEqualsSum(t *testing.T) {
 	sum, pippenger := new(Sum), new(Pippenger)
 	var w Work
 	edges := edgeScalars()
@@ -48,11 +45,8 @@ func TestPippengerEqualsSum(t *testing.T) {
 	}
 }
 
-// TestAddEach adds points and negatives to each lane, each other ones.
-func TestAddEach(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+// testAddEach adds points and negatives to each lane, each other ones.
+func testAddEach(t *testing.T) {
 	var w Work
 	var v, got, want, term Vector
 	v.Decode(randomElements(Lanes), &w)
@@ -86,7 +80,7 @@ func TestAddEach(t *testing.T) {
 
 // BenchmarkPippenger and the Sum of as many show from where on the one is faster.
 func BenchmarkPippenger(b *testing.B) {
-	if !testable(b) {
+	if !runnable(b) {
 		return
 	}
 	var w Work

@@ -24,10 +24,7 @@ func checkVector(t *testing.T, name string, p *Vector, factors func(j int) (e, f
 	checkField(t, name+": t", &p.t, func(j int) *big.Int { e, _, _, h := factors(j); return times(e, h) })
 }
 
-func TestDoubleEqualsFormula(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+func testDoubleEqualsFormula(t *testing.T) {
 	var s scratch
 	for range 200 {
 		q := edgeVector()
@@ -42,10 +39,7 @@ func TestDoubleEqualsFormula(t *testing.T) {
 	}
 }
 
-func TestAddCachedEqualsFormula(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+func testAddCachedEqualsFormula(t *testing.T) {
 	var s scratch
 	for range 200 {
 		q := edgeVector()
@@ -68,12 +62,9 @@ func sumFactors(q *Vector, c *cached, j int, negated bool) (e, f, g, h *big.Int)
 	return minus(right, left), minus(zz, tt), plus(zz, tt), plus(right, left)
 }
 
-// TestStrausAddsEachDigit adds one digit, another in each lane, of a table of unrelated entries: that each lane gets its own
+// testStrausAddsEachDigit adds one digit, another in each lane, of a table of unrelated entries: that each lane gets its own
 // entry, or the identity, and its sign.
-func TestStrausAddsEachDigit(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+func testStrausAddsEachDigit(t *testing.T) {
 	var s scratch
 	var entries table
 	for i := range entries {

@@ -9,11 +9,8 @@ import (
 	"github.com/cloudflare/circl/group"
 )
 
-// TestSumEqualsCircl adds up in every width of groups of lanes, on both sides of what is computed at once.
-func TestSumEqualsCircl(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+// testSumEqualsCircl adds up in every width of groups of lanes, on both sides of what is computed at once.
+func testSumEqualsCircl(t *testing.T) {
 	sum := new(Sum)
 	var w Work
 	var p Vector
@@ -51,11 +48,8 @@ func TestSumEqualsCircl(t *testing.T) {
 	}
 }
 
-// TestSumOfEdges adds up multiples by edge scalars that cancel out but for one element.
-func TestSumOfEdges(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+// testSumOfEdges adds up multiples by edge scalars that cancel out but for one element.
+func testSumOfEdges(t *testing.T) {
 	src := randomElements(1)
 	one := [32]byte{1}
 	keys := [][32]byte{one}

@@ -12,18 +12,6 @@ import (
 	"unsafe"
 )
 
-// testable reports whether this processor can run what is tested, and has the log of the test say so. Where it can not, nothing
-// else runs it either: the tests of package ristretto then go over the engine that is used in its place.
-func testable(tb testing.TB) bool {
-	tb.Helper()
-	if !Available() {
-		tb.Log("this processor has no AVX-512: only the portable engine is used here, and tested in package ristretto")
-		return false
-	}
-	tb.Log("tested on AVX-512")
-	return true
-}
-
 // pad is FIPS 180-4, Section 5.1.2.
 func pad(message []byte) []byte {
 	padded := append(slices.Clone(message), 0x80)
@@ -82,12 +70,9 @@ func message(n, seed int) []byte {
 	return b[:n]
 }
 
-// TestEveryLengthInEveryLane has each length of 0 to 300 bytes in each lane, once beside messages of its length and once
+// testEveryLengthInEveryLane has each length of 0 to 300 bytes in each lane, once beside messages of its length and once
 // beside shorter and longer ones.
-func TestEveryLengthInEveryLane(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+func testEveryLengthInEveryLane(t *testing.T) {
 	equal, mixed := make([][]byte, Lanes), make([][]byte, Lanes)
 	for n := range 301 {
 		for j := range Lanes {
@@ -102,10 +87,7 @@ func TestEveryLengthInEveryLane(t *testing.T) {
 	}
 }
 
-func TestPartialBatches(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+func testPartialBatches(t *testing.T) {
 	for n := range Lanes + 1 {
 		var messages [][]byte
 		for i := range n {
@@ -115,11 +97,8 @@ func TestPartialBatches(t *testing.T) {
 	}
 }
 
-// TestLanesDoNotMix changes one lane, of every bit pattern at the ends, and looks at the others.
-func TestLanesDoNotMix(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+// testLanesDoNotMix changes one lane, of every bit pattern at the ends, and looks at the others.
+func testLanesDoNotMix(t *testing.T) {
 	for _, fill := range []uint64{0, 1, 1 << 63, 1<<64 - 1} {
 		for j := range Lanes {
 			var state, changed State
@@ -148,11 +127,8 @@ func TestLanesDoNotMix(t *testing.T) {
 	}
 }
 
-// TestVectors are the examples that NIST publishes with FIPS 180-4, of one block and of two.
-func TestVectors(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+// testVectors are the examples that NIST publishes with FIPS 180-4, of one block and of two.
+func testVectors(t *testing.T) {
 	for message, want := range map[string]string{
 		"abc": "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
 		"abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu": "8e959b75dae313da8cf4f72814fc143f8f7779c6eb9f7fa17299aeadb6889018501d289e4900f7e4331b99dec4b5433ac7d329eeb6dd26545e96e55b874be909",
@@ -209,11 +185,8 @@ func TestSetAllIsSetLane(t *testing.T) {
 	}
 }
 
-// TestAlignment has state and block at every address modulo 64 that words may have.
-func TestAlignment(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+// testAlignment has state and block at every address modulo 64 that words may have.
+func testAlignment(t *testing.T) {
 	var want State
 	var words Block
 	want.Reset()
@@ -235,10 +208,7 @@ func TestAlignment(t *testing.T) {
 	}
 }
 
-func TestNothingIsAllocated(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+func testNothingIsAllocated(t *testing.T) {
 	state, block, digest := new(State), new(Block), new([Size]byte)
 	bytes := (*[BlockSize]byte)(message(BlockSize, 0))
 	if allocated := testing.AllocsPerRun(10, func() {
@@ -252,10 +222,7 @@ func TestNothingIsAllocated(t *testing.T) {
 	}
 }
 
-func TestGoroutinesDoNotMeet(t *testing.T) {
-	if !testable(t) {
-		return
-	}
+func testGoroutinesDoNotMeet(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
@@ -269,7 +236,7 @@ func TestGoroutinesDoNotMeet(t *testing.T) {
 
 // FuzzEqualsStandard cuts the bytes into messages of n bytes, and the last of what is left.
 func FuzzEqualsStandard(f *testing.F) {
-	if !testable(f) {
+	if !runnable(f) {
 		return
 	}
 	f.Add(message(900, 0), uint16(128))
@@ -289,7 +256,7 @@ func FuzzEqualsStandard(f *testing.F) {
 
 // BenchmarkCompress is the compression of eight blocks, and what the standard library takes for one.
 func BenchmarkCompress(b *testing.B) {
-	if !testable(b) {
+	if !runnable(b) {
 		return
 	}
 	b.Run("eight", func(b *testing.B) {
