@@ -50,7 +50,7 @@ func processorHas(t *testing.T, flags ...string) bool {
 	return !slices.ContainsFunc(flags, func(flag string) bool { return !slices.Contains(have, flag) })
 }
 
-// runnable reports whether a benchmark can run here, and has its log say so if not.
+// runnable reports whether a benchmark or a fuzz target can run here, and has its log say so if not.
 func runnable(tb testing.TB) bool {
 	tb.Helper()
 	if !Available() {

@@ -234,11 +234,9 @@ func testGoroutinesDoNotMeet(t *testing.T) {
 	all.Wait()
 }
 
-// FuzzEqualsStandard cuts the bytes into messages of n bytes, and the last of what is left.
+// FuzzEqualsStandard cuts the bytes into messages of n bytes, and the last of what is left. It has nothing to compare on a processor
+// without lanes, where TestKernels shows that there are none.
 func FuzzEqualsStandard(f *testing.F) {
-	if !runnable(f) {
-		return
-	}
 	f.Add(message(900, 0), uint16(128))
 	f.Add([]byte(nil), uint16(0))
 	f.Fuzz(func(t *testing.T, b []byte, n uint16) {
@@ -247,6 +245,9 @@ func FuzzEqualsStandard(f *testing.F) {
 			m := b[:min(int(n), len(b))]
 			b = b[len(m):]
 			messages = append(messages, m)
+		}
+		if !runnable(t) {
+			return
 		}
 		check(t, messages[:Lanes-1])
 		messages[Lanes-1] = b
