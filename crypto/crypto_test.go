@@ -177,6 +177,51 @@ func TestSealedLabelsLookAlike(t *testing.T) {
 	}
 }
 
+// TestNonceOfLabel reads it: the bytes of the reader and zeros, so that a label can be stored without these, and no two of many
+// alike.
+func TestNonceOfLabel(t *testing.T) {
+	tag, key := Derive(testElement(t, "+14155550100"))
+	sealed, err := key.Seal(strings.NewReader("123456789abcdef"), tag, "x")
+	if got := string(sealed[:labelNonceSize]); err != nil || got != "123456789\x00\x00\x00" {
+		t.Errorf("got the nonce %q, %v", got, err)
+	}
+	nonces := make(map[string]bool)
+	for range 1000 {
+		sealed, err := key.Seal(rand.Reader, tag, "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		nonces[string(sealed[:labelNonceSize])] = true
+	}
+	if len(nonces) != 1000 {
+		t.Errorf("got %d nonces of 1000 labels", len(nonces))
+	}
+}
+
+func TestCompactLabel(t *testing.T) {
+	tag, key := Derive(testElement(t, "+14155550100"))
+	sealed, err := key.Seal(rand.Reader, tag, "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	compact, ok := sealed.Compact()
+	if back := compact.Sealed(); !ok || back != sealed {
+		t.Errorf("got %x, %t, want %x", back, ok, sealed)
+	}
+	for i := range sealed {
+		other := sealed
+		other[i] ^= 0x80
+		compact, ok := other.Compact()
+		if zeros := i >= 9 && i < 12; ok == zeros {
+			t.Errorf("byte %d: got %t", i, ok)
+		} else if ok && compact.Sealed() != other {
+			t.Errorf("byte %d: another came back", i)
+		} else if !ok && compact != (CompactLabel{}) {
+			t.Errorf("byte %d: refused, and returned", i)
+		}
+	}
+}
+
 func TestWrap(t *testing.T) {
 	n := testElement(t, "+14155550100")
 	tag, _ := Derive(n)

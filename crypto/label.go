@@ -10,7 +10,11 @@ import (
 )
 
 const (
-	labelNonceSize  = 12
+	labelNonceSize = 12
+	// labelRandomSize is how many bytes of a nonce are random. A label key seals the labels of one number in one epoch, so that
+	// these are enough: after 2^20 labels two had the same nonce with a chance below 2^-32, which is what SP 800-38D, Section 8,
+	// asks for. The zeros after them need not be stored.
+	labelRandomSize = 9
 	paddedLabelSize = 1 + MaxLabelSize
 )
 
@@ -30,15 +34,15 @@ func CheckLabel(label string) error {
 	return nil
 }
 
-// Seal encrypts label with AES-256-GCM under a nonce of 12 bytes of rand, with the tag as additional data. The plaintext
-// is padded to 48 bytes (one byte of length, the label, zeros), so that all sealed labels look alike. It returns
+// Seal encrypts label with AES-256-GCM under a nonce of 9 bytes of rand and 3 zeros, with the tag as additional data. The
+// plaintext is padded to 48 bytes (one byte of length, the label, zeros), so that all sealed labels look alike. It returns
 // ErrLabel, or the reader's error.
 func (k LabelKey) Seal(rand io.Reader, tag Tag, label string) (SealedLabel, error) {
 	var sealed SealedLabel
 	if err := CheckLabel(label); err != nil {
 		return sealed, err
 	}
-	if _, err := io.ReadFull(rand, sealed[:labelNonceSize]); err != nil {
+	if _, err := io.ReadFull(rand, sealed[:labelRandomSize]); err != nil {
 		return SealedLabel{}, fmt.Errorf("crypto: reading randomness: %w", err)
 	}
 	var padded [paddedLabelSize]byte
@@ -65,6 +69,25 @@ func (k LabelKey) Open(tag Tag, sealed SealedLabel) (string, error) {
 		return "", ErrSealedLabel
 	}
 	return string(label), nil
+}
+
+// Compact returns the stored form of a label that Seal has made, and false for one whose nonce does not end in zeros.
+func (s *SealedLabel) Compact() (c CompactLabel, ok bool) {
+	for _, b := range s[labelRandomSize:labelNonceSize] {
+		if b != 0 {
+			return CompactLabel{}, false
+		}
+	}
+	copy(c[:], s[:labelRandomSize])
+	copy(c[labelRandomSize:], s[labelNonceSize:])
+	return c, true
+}
+
+// Sealed returns the sealed label whose stored form c is.
+func (c *CompactLabel) Sealed() (s SealedLabel) {
+	copy(s[:], c[:labelRandomSize])
+	copy(s[labelNonceSize:], c[labelRandomSize:])
+	return s
 }
 
 func (k LabelKey) aead() cipher.AEAD {

@@ -8,6 +8,8 @@ const (
 	MaxLabelSize = 47
 	// SealedLabelSize is the length of a SealedLabel: nonce 12, padded label 48, authentication tag 16.
 	SealedLabelSize = 76
+	// CompactLabelSize is the length of a CompactLabel: a SealedLabel without the zeros that end its nonce.
+	CompactLabelSize = 73
 	// WrappedSize is the length of a WrappedElement.
 	WrappedSize = 32
 	// StorageKeySize is the length of the key that wraps stored elements.
@@ -23,6 +25,10 @@ type Tag [TagSize]byte
 // SealedLabel is a label encrypted under the label key of its number: 12 bytes of nonce, 48 bytes of ciphertext, and
 // 16 bytes of authentication tag. All sealed labels are the same length.
 type SealedLabel [SealedLabelSize]byte
+
+// CompactLabel is a SealedLabel as it is stored: without the three zeros that end the nonce of what LabelKey.Seal makes. Any
+// bytes are the form of one.
+type CompactLabel [CompactLabelSize]byte
 
 // WrappedElement is an unblinded element encrypted under an epoch's storage key, with the tag as synthetic IV.
 type WrappedElement [WrappedSize]byte

@@ -3,10 +3,12 @@ package size
 import "math"
 
 const (
-	// recordEntry is what a visible registration takes in a listpack: 16 bytes of tag with 2 around them, and 116 of record with 3.
-	recordEntry = 16 + 2 + 116 + 3
-	// tombstoneEntry is the same for one that is hidden or deleted: a record of 48 bytes, with 2 around it.
-	tombstoneEntry = 16 + 2 + 48 + 2
+	// tagBytes is the length of a tag.
+	tagBytes = 16
+	// recordEntry is what a visible registration takes in a listpack beside its field: 2 bytes around that, and 112 of record with 3.
+	recordEntry = 2 + 112 + 3
+	// tombstoneEntry is the same for one that is hidden or deleted: a record of 47 bytes, with 2 around it.
+	tombstoneEntry = 2 + 47 + 2
 	// listpackHead is the header of a listpack and its end.
 	listpackHead = 7
 	// changesKept is to how many entries the changes of a partition are trimmed, as directory.DefaultChangesLength says.
@@ -24,10 +26,13 @@ func sizeClass(n int) int {
 	return (n + step - 1) / step * step
 }
 
+// fieldBytes returns the length of a field: the tag without the whole bytes that the bucket gives.
+func (l Layout) fieldBytes() float64 { return float64(tagBytes - l.BucketBits/8) }
+
 // bucketBytes returns what the registrations of a bucket take on average, where the mean of them is given and their number is by
 // the Poisson distribution. A share of them are tombstones, beside the visible ones.
-func bucketBytes(mean, tombstones float64) float64 {
-	entry := recordEntry + tombstones*tombstoneEntry
+func (l Layout) bucketBytes(mean, tombstones float64) float64 {
+	entry := l.fieldBytes() + recordEntry + tombstones*(l.fieldBytes()+tombstoneEntry)
 	sum, all := 0.0, 0.0
 	spread := 8 * math.Sqrt(mean)
 	for n := max(1, math.Floor(mean-spread)); n <= mean+spread+8; n++ {
@@ -45,7 +50,7 @@ func DirectoryBytes(l Layout, users, tombstones float64, k Constants) float64 {
 	mean := users / buckets
 	filled := buckets * (1 - math.Exp(-mean))
 	changes := min(users, math.Exp2(float64(l.PartitionBits))*changesKept)
-	return buckets*bucketBytes(mean, tombstones) + filled*k[BucketKey] + changes*k[ChangeEntry]
+	return buckets*l.bucketBytes(mean, tombstones) + filled*k[BucketKey] + changes*k[ChangeEntry]
 }
 
 // ServerBytes returns the memory of a server that answers lookups by bucket for an epoch: for each registration a key of 8 bytes, and

@@ -158,7 +158,8 @@ func TestDirectoryBytes(t *testing.T) {
 		for _, mean := range []float64{1, 30, 50, 61, 238} {
 			users := mean * math.Exp2(float64(bits))
 			got := DirectoryBytes(Layout{PartitionBits: 8, BucketBits: bits}, users, 0, k) / users
-			if low, high := float64(recordEntry), 1.25*(recordEntry+8.0)+16; got < low || got > high {
+			entry := recordEntry + float64(16-bits/8)
+			if low, high := entry, 1.25*(entry+8)+16; got < low || got > high {
 				t.Errorf("%d bits, %v a bucket: %v bytes a user, want from %v to %v", bits, mean, got, low, high)
 			}
 		}

@@ -32,13 +32,14 @@ func DeriveFillKey(storage crypto.StorageKey, epoch uint32) FillKey {
 //	bucket, 4 bytes | kind, 1 byte | zeros, 7 bytes | counter of blocks, 4 bytes
 //
 // Value i of the fill is the short tag whose free bits are the last of bytes 0 to 7 of block i of the first stream, with
-// the sealed label of bytes 0 to 75 of blocks 5i to 5i+4 of the second. A value does not depend on how many there are, so
-// raising the slots adds to the fill and changes nothing, unless the short tags become longer.
+// the sealed label whose stored form is bytes 0 to 72 of blocks 5i to 5i+4 of the second: its nonce ends in zeros as every other
+// one does. A value does not depend on how many there are, so raising the slots adds to the fill and changes nothing, unless the
+// short tags become longer.
 const (
 	kindTags   = 't'
 	kindLabels = 'l'
 
-	labelBlocks = 5 // of 16 bytes for a sealed label of 76
+	labelBlocks = 5 // of 16 bytes for the 73 of a label's stored form
 )
 
 // padder pads buckets of one epoch. Its methods may be called concurrently.

@@ -62,7 +62,9 @@ func (p *padder) appendLabels(dst []byte, bucket uint32, slots []slot, registrat
 	stream := p.stream(kindLabels, bucket, 0, values*labelBlocks)
 	for _, s := range slots {
 		if s.fill {
-			dst = append(dst, stream[s.index*labelBlocks*aes.BlockSize:][:crypto.SealedLabelSize]...)
+			compact := crypto.CompactLabel(stream[s.index*labelBlocks*aes.BlockSize:][:crypto.CompactLabelSize])
+			sealed := compact.Sealed()
+			dst = append(dst, sealed[:]...)
 		} else {
 			dst = append(dst, registrations[s.index].Label[:]...)
 		}

@@ -3,9 +3,11 @@ package bucket
 import (
 	"bytes"
 	"crypto/aes"
+	cryptorand "crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -27,9 +29,11 @@ func randomRegistrations(random *rand.Rand, bits int, bucket uint32, n int) []di
 	found := make([]directory.Match, n)
 	for i := range found {
 		found[i].Tag = randomTag(random, bits, bucket)
-		for j := range found[i].Label {
-			found[i].Label[j] = byte(random.Uint32())
+		var compact crypto.CompactLabel
+		for j := range compact {
+			compact[j] = byte(random.Uint32())
 		}
+		found[i].Label = compact.Sealed()
 	}
 	sortByTag(found)
 	return found
@@ -193,6 +197,39 @@ func TestOrderSaysNothing(t *testing.T) {
 	}
 }
 
+// TestFillLabelsLookSealed compares the labels of fill with sealed ones, byte by byte: where those are always the same, so is fill,
+// and elsewhere both take all values.
+func TestFillLabelsLookSealed(t *testing.T) {
+	f, _ := NewFormat(14, 96)
+	p := newPadder(FillKey{})
+	var sealed, fill [crypto.SealedLabelSize]map[byte]bool
+	for i := range fill {
+		sealed[i], fill[i] = make(map[byte]bool), make(map[byte]bool)
+	}
+	add := func(seen *[crypto.SealedLabelSize]map[byte]bool, label []byte) {
+		for i, b := range label {
+			seen[i][b] = true
+		}
+	}
+	for bucket := range uint32(40) {
+		_, labels := answer(t, p, f, bucket, nil)
+		for _, label := range labels {
+			add(&fill, []byte(label))
+			own, err := crypto.LabelKey{}.Seal(cryptorand.Reader, crypto.Tag{}, "somebody")
+			if err != nil {
+				t.Fatal(err)
+			}
+			add(&sealed, own[:])
+		}
+	}
+	for i := range fill { // of 3,840 labels, and 256 values of a byte
+		few := min(len(sealed[i]), len(fill[i]))
+		if many := max(len(sealed[i]), len(fill[i])); few != many && few < 250 || few == 1 && !maps.Equal(sealed[i], fill[i]) {
+			t.Errorf("byte %d takes %d values in sealed labels and %d in fill", i, len(sealed[i]), len(fill[i]))
+		}
+	}
+}
+
 // TestFillByHand computes the fill from its description.
 func TestFillByHand(t *testing.T) {
 	key := DeriveFillKey(crypto.StorageKey{}, 7)
@@ -215,7 +252,7 @@ func TestFillByHand(t *testing.T) {
 		for j := range uint32(5) {
 			label = append(label, encrypt('l', 5*i+j)...)
 		}
-		want[string(binary.BigEndian.AppendUint32(nil, uint32(value)))] = string(label[:76])
+		want[string(binary.BigEndian.AppendUint32(nil, uint32(value)))] = string(label[:9]) + "\x00\x00\x00" + string(label[9:73])
 	}
 	shorts, labels := answer(t, newPadder(key), f, bucket, nil)
 	for i := range shorts {

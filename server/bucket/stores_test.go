@@ -66,7 +66,7 @@ func randomWrites(random *rand.Rand, n int) []directory.Write {
 		w := directory.Write{Format: directory.Visible, Version: 1}
 		binary.BigEndian.PutUint64(w.Tag[:], random.Uint64())
 		binary.BigEndian.PutUint64(w.Tag[8:], random.Uint64())
-		copy(w.Label[:], w.Tag[:])
+		copy(w.Label[12:], w.Tag[:]) // behind the nonce
 		writes[i] = w
 	}
 	return writes

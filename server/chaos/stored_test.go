@@ -246,12 +246,12 @@ func (r *reader) changes(partition uint32, part *part, changes []redis.XMessage,
 		if want := fmt.Sprintf("%d-0", i+1); c.ID != want {
 			r.fault("partition %d: a change has the id %s, want %s", partition, c.ID, want)
 		}
-		text, _ := c.Values["t"].(string)
-		if len(text) != crypto.TagSize {
+		text, _ := c.Values["c"].(string)
+		if len(text) != 7+crypto.TagSize {
 			r.fault("partition %d: change %s is malformed", partition, c.ID)
 			continue
 		}
-		tag, appeared := crypto.Tag([]byte(text)), c.Values["o"] == "+"
+		tag, appeared := crypto.Tag([]byte(text[7:])), text[0]>>5 == byte(directory.Visible)
 		if visible[tag] == appeared {
 			r.fault("partition %d: change %s changes nothing", partition, c.ID)
 		}

@@ -89,9 +89,10 @@ func (s *Store) applyCall(layout Layout, generation uint64, writes []Write, q *p
 	batch := q.next()
 	c := &call{
 		keys: []string{layout.metaKey(q.partition), layout.changesKey(q.partition)},
-		args: make([]any, 0, 3+7*len(batch)),
+		args: make([]any, 0, 4+7*len(batch)),
 	}
-	c.args = append(c.args, decimal(generation), strconv.Itoa(s.config.ChangesLength), strconv.Itoa(int(layout.Parity)))
+	c.args = append(c.args, decimal(generation), strconv.Itoa(s.config.ChangesLength), strconv.Itoa(int(layout.Parity)),
+		strconv.Itoa(layout.skip()))
 	keyIndex := make(map[uint32]string) // of each bucket in KEYS, from 1 as Lua counts
 	for _, i := range batch {
 		w := &writes[i]
@@ -145,8 +146,9 @@ func (w *Write) body() []byte {
 	if w.Format != Visible {
 		return w.Wrapped[:]
 	}
-	b := make([]byte, 0, crypto.WrappedSize+crypto.SealedLabelSize)
-	return append(append(b, w.Wrapped[:]...), w.Label[:]...)
+	label, _ := w.Label.Compact() // as validate has seen
+	b := make([]byte, 0, crypto.WrappedSize+crypto.CompactLabelSize)
+	return append(append(b, w.Wrapped[:]...), label[:]...)
 }
 
 // expect returns the argument of apply.lua for what the write was decided on.

@@ -13,17 +13,19 @@
 -- ARGV[1]     generation of the writer's keyring, decimal
 -- ARGV[2]     number of entries to which the stream is trimmed, roughly; decimal
 -- ARGV[3]     what assigned versions leave when divided by two, '0' or '1'
--- ARGV[4..]   seven for each write:
+-- ARGV[4]     how many bytes of a tag its bucket gives whole: its name in the bucket is what follows, decimal
+-- ARGV[5..]   seven for each write:
 --   bucket    index into KEYS, decimal
 --   tag       16 bytes
 --   format    1 visible, 2 hidden, 3 deleted; also the rank that decides between equal versions
 --   version   decimal; 0 to have one assigned
---   body      wrapped element, 32 bytes; for format 1 followed by the sealed label, 76 bytes
+--   body      wrapped element, 32 bytes; for format 1 followed by the compact label, 73 bytes
 --   since     for formats 2 and 3: time in ms, decimal, 0 for the server's clock
 --   expect    the stored value that the write was decided on; empty for any, and - for none
 --
 -- Changes of visibility get the numbers 1, 2, 3, ... without holes, as the stream's ids <number>-0, and the meta hash
--- counts them: a reader sees by the numbers whether any was trimmed, lost or rolled back.
+-- counts them: a reader sees by the numbers whether any was trimmed, lost or rolled back. The only field of a change, c, is
+-- format and version as a record has them, and the tag.
 --
 -- Returns {'INCOMPLETE'} if there is no meta hash, or none that can be read, and {'STALE'} if it has seen a higher
 -- generation, and then writes nothing. Otherwise {'OK', result, version, result, version, ...} in the order of the writes:
@@ -31,29 +33,25 @@
 
 local APPLIED, LOST, CONFLICT, CORRUPT = 1, 2, 3, 4
 local VISIBLE, HIDDEN, DELETED = 1, 2, 3
-local VISIBLE_SIZE, TOMBSTONE_SIZE = 116, 48
+local VISIBLE_SIZE, TOMBSTONE_SIZE = 112, 47
 local FIELDS = 7
 local COUNTERS = {'visible', 'hidden', 'deleted'} -- by format
 
--- uint56 returns the 7 bytes of s after its first as a big-endian number. Above 2^53 it is inexact, but never falls
--- below.
-local function uint56(s)
-  local n = 0
-  for i = 2, 8 do
-    n = n * 256 + string.byte(s, i)
-  end
-  return n
-end
-
--- bytes56 returns n, a whole number below 2^56, as 7 bytes, big-endian.
-local function bytes56(n)
-  local bytes = {}
-  for i = 7, 1, -1 do
+-- bytes returns n, a whole number below 2^53, as that many bytes, big-endian.
+local function bytes(n, count)
+  local out = {}
+  for i = count, 1, -1 do
     local rest = math.floor(n / 256)
-    bytes[i] = string.char(n - rest * 256)
+    out[i] = string.char(n - rest * 256)
     n = rest
   end
-  return table.concat(bytes)
+  return table.concat(out)
+end
+
+-- header returns what a record begins with: 3 bits of format and 53 of version. Together they are too large for a number of Lua.
+local function header(format, version)
+  local top = math.floor(version / 2^48)
+  return string.char(format * 32 + top) .. bytes(version - top * 2^48, 6)
 end
 
 -- parse returns format and version of a stored value, or nothing if it is malformed.
@@ -61,14 +59,19 @@ local function parse(value)
   if #value ~= VISIBLE_SIZE and #value ~= TOMBSTONE_SIZE then
     return nil
   end
-  local format, version = string.byte(value, 1), uint56(value)
+  local first = string.byte(value, 1)
+  local format = math.floor(first / 32)
+  local version = first - format * 32
+  for i = 2, 7 do
+    version = version * 256 + string.byte(value, i)
+  end
   local size = TOMBSTONE_SIZE
   if format == VISIBLE then
     size = VISIBLE_SIZE
   elseif format ~= HIDDEN and format ~= DELETED then
     return nil
   end
-  if #value ~= size or version == 0 or version >= VERSION_END then
+  if #value ~= size or version == 0 then
     return nil
   end
   return format, version
@@ -79,7 +82,7 @@ local fence, changed = whole(meta[1]), whole(meta[2])
 if not fence or not changed then
   return {'INCOMPLETE'}
 end
-local generation, parity = tonumber(ARGV[1]), tonumber(ARGV[3])
+local generation, parity, skip = tonumber(ARGV[1]), tonumber(ARGV[3]), tonumber(ARGV[4])
 if generation < fence then
   return {'STALE'}
 end
@@ -88,17 +91,18 @@ local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 
 local reply = {'OK'}
-local current = {}       -- stored value by key and tag, as it will be after the writes decided so far; false if none
-local hashes = {}        -- {bucket key, tag, value} to set
-local changes = {}       -- {'+' or '-', tag, version} to add
+local current = {}       -- stored value by key and field, as it will be after the writes decided so far; false if none
+local hashes = {}        -- {bucket key, field, value} to set
+local changes = {}       -- what to add
 local counts = {0, 0, 0} -- change of each counter, by format
 
 -- decide returns result and version for one write, and notes what is to be written.
 local function decide(bucket, tag, format, version, body, since, expect)
-  local id = bucket .. tag
+  local field = string.sub(tag, skip + 1)
+  local id = bucket .. field
   local stored = current[id]
   if stored == nil then
-    stored = redis.call('HGET', bucket, tag)
+    stored = redis.call('HGET', bucket, field)
     current[id] = stored
   end
   local stored_format, stored_version
@@ -135,29 +139,27 @@ local function decide(bucket, tag, format, version, body, since, expect)
     return LOST, old
   end
 
-  local value = string.char(format) .. bytes56(version) .. body
+  local value = header(format, version) .. body
   if format ~= VISIBLE then
     if since == 0 then
       since = now
     end
-    value = value .. string.char(0) .. bytes56(since)
+    value = value .. bytes(since, 8)
   end
   current[id] = value
-  table.insert(hashes, {bucket, tag, value})
+  table.insert(hashes, {bucket, field, value})
 
   counts[format] = counts[format] + 1
   if stored_format then
     counts[stored_format] = counts[stored_format] - 1
   end
-  if format == VISIBLE and stored_format ~= VISIBLE then
-    table.insert(changes, {'+', tag, version})
-  elseif format ~= VISIBLE and stored_format == VISIBLE then
-    table.insert(changes, {'-', tag, version})
+  if (format == VISIBLE) ~= (stored_format == VISIBLE) then
+    table.insert(changes, header(format, version) .. tag)
   end
   return APPLIED, version
 end
 
-for i = 4, #ARGV, FIELDS do
+for i = 5, #ARGV, FIELDS do
   local result, version = decide(
     KEYS[tonumber(ARGV[i])], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]),
     ARGV[i + 4], tonumber(ARGV[i + 5]), ARGV[i + 6])
@@ -167,8 +169,7 @@ end
 
 for _, c in ipairs(changes) do
   changed = changed + 1
-  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], string.format('%.0f-0', changed),
-    'o', c[1], 't', c[2], 'v', string.format('%.0f', c[3]))
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], string.format('%.0f-0', changed), 'c', c)
 end
 if #changes > 0 then
   redis.call('HSET', KEYS[1], 'changes', string.format('%.0f', changed))

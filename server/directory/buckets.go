@@ -11,7 +11,7 @@ import (
 
 // Buckets returns for each of the buckets its visible records in ascending order of their tags, a bucket given twice
 // twice. All are read in one pipeline, each at one moment, so the caller bounds their number: a bucket of 50 records is
-// 6.6 KB of answer.
+// 6.5 KB of answer.
 //
 // It answers for all buckets or for none, as Match does: it returns ErrIncomplete if a partition of any bucket is missing,
 // ErrUnavailable, ErrRecord if any stored value is malformed or stands in a bucket that is not its tag's (the number is

@@ -6,10 +6,14 @@
 // by more top bits. All keys of a partition share the hash tag {e<epoch>.p<partition>}, so they live in one slot of a
 // cluster and one script changes them together:
 //
-//	kith:{e7.p12}:b3105    hash     field: tag, 16 bytes; value: a Record
+//	kith:{e7.p12}:b3105    hash     field: the tag without the whole bytes that the bucket gives; value: a Record
 //	kith:{e7.p12}:meta     hash     fence, visible, hidden, deleted, changes
-//	kith:{e7.p12}:changes  stream   id: <n>-0; o ("+" became visible, "-" is no longer), t (tag, 16 bytes), v (version)
+//	kith:{e7.p12}:changes  stream   id: <n>-0; c: format and version of the write, 7 bytes, and the tag, 16
 //	kith:{e7.p12}:moves    hash     epoch; <bucket>: what a rotation keeps of having moved it to that epoch
+//
+// A record begins with 3 bits of format and 53 of version, big-endian. Then come 32 bytes of wrapped element, and 73 of compact
+// label if it is visible, or 8 of time. In a listpack a visible registration in a directory with 16 to 23 bits of bucket takes 131
+// bytes: 14 and 2 for the field, 112 and 3 for the record. Each of them counts, since memory is what a large directory costs most.
 //
 // The changes of a partition are numbered 1, 2, 3, ... without holes, and meta's field changes is the last number, so a
 // reader of the stream sees what it has missed: entries that were trimmed, lost, or rolled back by a failover.

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
@@ -61,6 +62,29 @@ func (l Layout) Buckets(partition uint32) (first, end uint64) {
 // PartitionOf returns the number of the partition that holds the bucket. The layout must be valid and have the bucket.
 func (l Layout) PartitionOf(bucket uint32) uint32 {
 	return bucket >> (l.BucketBits - l.PartitionBits)
+}
+
+// Field returns the name of a tag in the hash of its bucket: its bytes after those that the bucket gives whole. The layout must
+// be valid.
+func (l Layout) Field(tag crypto.Tag) string {
+	return string(tag[l.skip():])
+}
+
+// skip returns how many bytes of a tag its bucket gives whole.
+func (l Layout) skip() int { return int(l.BucketBits) / 8 }
+
+// tag returns the tag with this name in a bucket. It returns false if there is none: where the length is wrong, or bits that the
+// bucket gives too are others. The layout must be valid and have the bucket.
+func (l Layout) tag(bucket uint32, field string) (tag crypto.Tag, ok bool) {
+	skip := l.skip()
+	if len(field) != crypto.TagSize-skip {
+		return tag, false
+	}
+	var whole [4]byte
+	binary.BigEndian.PutUint32(whole[:], bucket>>(l.BucketBits%8))
+	copy(tag[:skip], whole[len(whole)-skip:])
+	copy(tag[skip:], field)
+	return tag, l.Bucket(tag) == bucket
 }
 
 // validPartition returns ErrLayout unless the layout is valid and has the partition.

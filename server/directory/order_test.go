@@ -190,8 +190,9 @@ func wantConsistent(
 			t.Errorf("changes: %v", err)
 		}
 		for _, entry := range entries {
-			tag := crypto.Tag([]byte(entry.Values["t"].(string)))
-			if entry.Values["o"] == "+" {
+			change := entry.Values["c"].(string)
+			tag := crypto.Tag([]byte(change[7:]))
+			if change[0]>>5 == byte(directory.Visible) {
 				visible[tag] = true
 			} else {
 				delete(visible, tag)

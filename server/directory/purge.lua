@@ -2,7 +2,7 @@
 --
 -- KEYS[1]    meta hash of the partition
 -- KEYS[2]    the bucket
--- ARGV[1..]  two for each tombstone of a deletion: tag, 16 bytes, and stored value
+-- ARGV[1..]  two for each tombstone of a deletion: field and stored value
 --
 -- Returns {'INCOMPLETE'} if there is no meta hash, and otherwise {'OK', number removed}.
 

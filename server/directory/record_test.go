@@ -20,9 +20,9 @@ var goldenRecords = []struct {
 		"visible",
 		directory.Record{
 			Format: directory.Visible, Version: 0x00010203040506,
-			Wrapped: crypto.WrappedElement(repeat("W", 32)), Label: crypto.SealedLabel(repeat("L", 76)),
+			Wrapped: crypto.WrappedElement(repeat("W", 32)), Label: crypto.SealedLabel([]byte("nnnnnnnnn\x00\x00\x00" + strings.Repeat("L", 64))),
 		},
-		"\x01" + "\x00\x01\x02\x03\x04\x05\x06" + strings.Repeat("W", 32) + strings.Repeat("L", 76),
+		"\x20\x01\x02\x03\x04\x05\x06" + strings.Repeat("W", 32) + "nnnnnnnnn" + strings.Repeat("L", 64),
 	},
 	{
 		"hidden",
@@ -30,7 +30,7 @@ var goldenRecords = []struct {
 			Format: directory.Hidden, Version: 1,
 			Wrapped: crypto.WrappedElement(repeat("W", 32)), Since: 0x0000018BCFE56800,
 		},
-		"\x02" + "\x00\x00\x00\x00\x00\x00\x01" + strings.Repeat("W", 32) + "\x00\x00\x01\x8B\xCF\xE5\x68\x00",
+		"\x40\x00\x00\x00\x00\x00\x01" + strings.Repeat("W", 32) + "\x00\x00\x01\x8B\xCF\xE5\x68\x00",
 	},
 	{
 		"deleted, last version",
@@ -38,7 +38,7 @@ var goldenRecords = []struct {
 			Format: directory.Deleted, Version: directory.VersionEnd - 1,
 			Wrapped: crypto.WrappedElement(repeat("W", 32)), Since: 1,
 		},
-		"\x03" + "\x1F\xFF\xFF\xFF\xFF\xFF\xFF" + strings.Repeat("W", 32) + "\x00\x00\x00\x00\x00\x00\x00\x01",
+		"\x7F\xFF\xFF\xFF\xFF\xFF\xFF" + strings.Repeat("W", 32) + "\x00\x00\x00\x00\x00\x00\x00\x01",
 	},
 }
 
@@ -57,8 +57,8 @@ func TestRecordStoredForm(t *testing.T) {
 			}
 		})
 	}
-	if directory.VisibleSize != 116 || directory.TombstoneSize != 48 {
-		t.Errorf("sizes: got %d and %d, want 116 and 48", directory.VisibleSize, directory.TombstoneSize)
+	if directory.VisibleSize != 112 || directory.TombstoneSize != 47 {
+		t.Errorf("sizes: got %d and %d, want 112 and 47", directory.VisibleSize, directory.TombstoneSize)
 	}
 }
 
@@ -67,20 +67,20 @@ func malformedValues() map[string]string {
 	visible, deleted := goldenRecords[0].stored, goldenRecords[2].stored
 	return map[string]string{
 		"empty":                      "",
-		"a byte":                     "\x01",
-		"visible, a byte short":      visible[:115],
+		"a byte":                     "\x20",
+		"a header":                   visible[:7],
+		"visible, a byte short":      visible[:111],
 		"visible, a byte long":       visible + "x",
-		"visible, deleted's length":  visible[:48],
-		"deleted, a byte short":      deleted[:47],
+		"visible, deleted's length":  visible[:47],
+		"deleted, a byte short":      deleted[:46],
 		"deleted, a byte long":       deleted + "x",
-		"deleted, visible's length":  "\x03" + visible[1:],
-		"format 0":                   "\x00" + deleted[1:],
-		"format 4":                   "\x04" + deleted[1:],
-		"format 255":                 "\xFF" + visible[1:],
-		"version 0":                  "\x01" + strings.Repeat("\x00", 7) + visible[8:],
-		"version 2^53":               "\x01" + "\x20" + strings.Repeat("\x00", 6) + visible[8:],
-		"version 2^56-1":             "\x03" + strings.Repeat("\xFF", 7) + deleted[8:],
-		"decimal digits of a length": strings.Repeat("1", 116),
+		"deleted, visible's length":  "\x60" + visible[1:],
+		"format 0":                   "\x1f" + deleted[1:],
+		"format 4":                   "\x80" + deleted[1:],
+		"format 7":                   "\xFF" + visible[1:],
+		"version 0":                  "\x20" + strings.Repeat("\x00", 6) + visible[7:],
+		"version 0, deleted":         "\x60" + strings.Repeat("\x00", 6) + deleted[7:],
+		"decimal digits of a length": strings.Repeat("1", 47),
 	}
 }
 
@@ -109,6 +109,7 @@ func TestRecordNotStorable(t *testing.T) {
 		{"format 4", directory.Record{Format: 4, Version: 1}},
 		{"version 0", directory.Record{Format: directory.Visible}},
 		{"version 2^53", directory.Record{Format: directory.Deleted, Version: directory.VersionEnd}},
+		{"label that is not sealed so", directory.Record{Format: directory.Visible, Version: 1, Label: crypto.SealedLabel{11: 1}}},
 		{"version 2^64-1", directory.Record{Format: directory.Deleted, Version: 1<<64 - 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -103,7 +103,7 @@ func (s *Store) readTags(ctx context.Context, layout Layout, tags []crypto.Tag) 
 	values := make([]*redis.StringCmd, len(tags))
 	partitions := make(map[uint32]struct{})
 	for i, tag := range tags {
-		values[i] = pipe.HGet(ctx, layout.bucketKey(layout.Bucket(tag)), string(tag[:]))
+		values[i] = pipe.HGet(ctx, layout.bucketKey(layout.Bucket(tag)), layout.Field(tag))
 		partitions[layout.Partition(tag)] = struct{}{}
 	}
 	present := s.askPresence(ctx, pipe, layout, slices.Collect(maps.Keys(partitions))...)

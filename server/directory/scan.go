@@ -7,7 +7,7 @@ import (
 	"github.com/kith-project/kith/crypto"
 )
 
-// scanBuckets is how many buckets are read in one pipeline: at 50 records of 132 bytes each, about 200 KiB.
+// scanBuckets is how many buckets are read in one pipeline: at 50 records of 126 bytes each, about 200 KB.
 const scanBuckets = 32
 
 // Entry is a record with its tag.
@@ -66,12 +66,9 @@ func (s *Store) yieldBucket(layout Layout, bucket uint32, fields map[string]stri
 // decodeEntry decodes one field of a bucket. It returns ErrRecord if the value is malformed, and if the field is not a
 // tag of this bucket, where no lookup would find it.
 func decodeEntry(layout Layout, bucket uint32, field, value string) (Entry, error) {
-	var entry Entry
-	if len(field) != crypto.TagSize {
-		return entry, ErrRecord
-	}
-	copy(entry.Tag[:], field)
-	if layout.Bucket(entry.Tag) != bucket {
+	tag, ok := layout.tag(bucket, field)
+	entry := Entry{Tag: tag}
+	if !ok {
 		return entry, ErrRecord
 	}
 	return entry, entry.Record.UnmarshalBinary([]byte(value))

@@ -25,21 +25,21 @@ func FuzzStored(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add("5", "1", "1", good, "2-0", "+", "2")
-	f.Add("nan", "1", "1", good, "2-0", "-", "2")
-	f.Add("5", "nan", "1", good[:47], "2-1", "-", "1e3")
+	f.Add("5", "1", "1", good, "2-0", string(good[:7]), "2")
+	f.Add("nan", "1", "1", good, "2-0", "\x60"+string(good[1:7]), "2")
+	f.Add("5", "nan", "1", good[:47], "2-1", string(good[:7]), "1e3")
 	f.Add("inf", "1e3", "x", []byte(nil), "3-0", "", "nan")
-	f.Add("0x5", "9007199254740991", "9223372036854775807", []byte("\x01\x1f\xff"), "9-0", "+", " 2")
-	f.Add("18446744073709551615", "18446744073709551615", "", append([]byte{3}, good[1:48]...), "", "+", "")
+	f.Add("0x5", "9007199254740991", "9223372036854775807", []byte("\x01\x1f\xff"), "9-0", string(good[:7]), " 2")
+	f.Add("18446744073709551615", "18446744073709551615", "", append([]byte{0x60}, good[1:47]...), "", "\x80", "")
 	f.Add("0", "0", "0", []byte("0"), "0", "0", "0")
-	f.Add("-1", "-1", "-1", []byte("x"), "2-0", "+", "-1")
+	f.Add("-1", "-1", "-1", []byte("x"), "2-0", string(good[:7]), "-1")
 	ctx := context.Background()
 	rdb := redistest.Start(f, redistest.AppendFsync("no")).Client()
 	s := directory.New(rdb, directory.Config{})
 	layout := directory.Layout{Epoch: 1, PartitionBits: 0, BucketBits: 1}
 	altered, other := tagNumber(0), tagNumber(1)
 	meta, bucket, changes, moves := "kith:{e1.p0}:meta", "kith:{e1.p0}:b0", "kith:{e1.p0}:changes", "kith:{e1.p0}:moves"
-	f.Fuzz(func(t *testing.T, fence, changed, counter string, value []byte, id, order, movedTo string) {
+	f.Fuzz(func(t *testing.T, fence, changed, counter string, value []byte, id, header, movedTo string) {
 		rdb.FlushAll(ctx)
 		if err := s.Prepare(ctx, layout, generation); err != nil {
 			t.Fatal(err)
@@ -47,7 +47,7 @@ func FuzzStored(f *testing.F) {
 		apply(t, s, layout, write(other, directory.Visible, 3))
 		rdb.HSet(ctx, meta, "fence", fence, "changes", changed, "visible", counter, "hidden", counter, "deleted", counter)
 		rdb.HSet(ctx, bucket, string(altered[:]), value)
-		added := rdb.XAdd(ctx, &redis.XAddArgs{Stream: changes, ID: id, Values: []any{"o", order, "t", string(altered[:]), "v", movedTo}}).Err() == nil
+		added := rdb.XAdd(ctx, &redis.XAddArgs{Stream: changes, ID: id, Values: []any{"c", header + string(altered[:])}}).Err() == nil
 		rdb.HSet(ctx, moves, "epoch", movedTo, "0", value)
 
 		check := func(operation string, err error) {

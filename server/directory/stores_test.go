@@ -45,9 +45,11 @@ func write(tag crypto.Tag, format directory.Format, version uint64) directory.Wr
 	for i := range w.Wrapped {
 		w.Wrapped[i] = byte(version) ^ byte(i)
 	}
-	for i := range w.Label {
-		w.Label[i] = byte(version) + byte(i)*3
+	var label crypto.CompactLabel
+	for i := range label {
+		label[i] = byte(version) + byte(i)*3
 	}
+	w.Label = label.Sealed()
 	return w
 }
 

@@ -20,7 +20,7 @@ type Write struct {
 	Version uint64
 	// Wrapped is the unblinded element, encrypted under the epoch's storage key.
 	Wrapped crypto.WrappedElement
-	// Label is the sealed label, stored if the Format is Visible.
+	// Label is the sealed label, stored if the Format is Visible, with a nonce as LabelKey.Seal makes it.
 	Label crypto.SealedLabel
 	// Since is the time of a tombstone, in ms since 1970, up to VersionEnd-1: given when one is copied, so that it keeps
 	// its age. 0 takes the server's clock.
@@ -41,6 +41,9 @@ var expectNone = []byte("-")
 func (w *Write) validate() error {
 	known := w.Format == Visible || w.Format == Hidden || w.Format == Deleted
 	if !known || w.Version >= VersionEnd || w.Since >= VersionEnd {
+		return ErrRecord
+	}
+	if _, ok := w.Label.Compact(); w.Format == Visible && !ok {
 		return ErrRecord
 	}
 	return nil
