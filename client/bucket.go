@@ -139,7 +139,7 @@ func (r *run) newPrefixes(dice *rand.Rand) []uint32 {
 	if len(batch) == 0 {
 		return nil
 	}
-	batch = append(batch, drawPrefixes(dice, b.bits, quarterClass(len(batch))-len(batch), taken)...)
+	batch = append(batch, drawPrefixes(dice, b.bits, QuarterClass(len(batch))-len(batch), taken)...)
 	shuffle(dice, batch)
 	return batch
 }

@@ -57,7 +57,7 @@ func EstimateCost(mode Mode, labels LabelPolicy, f Figures, c Counts) Cost {
 		again := exactCost(c.Numbers, c.Hits)
 		return Cost{again, again}
 	case ModeBucket:
-		again := int64(quarterClass(f.distinctPrefixes(c.Numbers))) * f.bucketCost()
+		again := int64(QuarterClass(f.distinctPrefixes(c.Numbers))) * f.bucketCost()
 		daily := again
 		if f.hasFeed() && f.ChangesBytesADay <= newsLimit(again) {
 			daily = f.ChangesBytesADay
@@ -83,16 +83,16 @@ func CountAsked(mode Mode, labels LabelPolicy, f Figures, c Counts) Asked {
 	var a Asked
 	switch mode {
 	case ModeExact:
-		return Asked{Tags: quarterClass(c.Numbers)}
+		return Asked{Tags: QuarterClass(c.Numbers)}
 	case ModeBucket:
-		a.Prefixes = quarterClass(f.distinctPrefixes(c.Numbers))
+		a.Prefixes = QuarterClass(f.distinctPrefixes(c.Numbers))
 	}
 	switch {
 	case c.Hits == 0 || labels == LabelsNone:
 	case labels == LabelsByTag:
-		a.Tags = quarterClass(c.Hits)
+		a.Tags = QuarterClass(c.Hits)
 	default:
-		a.LabelPrefixes = powerClass(f.distinctPrefixes(c.Hits))
+		a.LabelPrefixes = PowerClass(f.distinctPrefixes(c.Hits))
 	}
 	return a
 }
@@ -120,13 +120,13 @@ func (f Figures) labelsCost(labels LabelPolicy, hits int) int64 {
 	case labels == LabelsByTag:
 		return exactCost(hits, hits)
 	default:
-		return int64(powerClass(f.distinctPrefixes(hits))) * f.labelBucketCost()
+		return int64(PowerClass(f.distinctPrefixes(hits))) * f.labelBucketCost()
 	}
 }
 
 // exactCost is what looking up tags takes, of which some are hits.
 func exactCost(tags, hits int) int64 {
-	return int64(quarterClass(tags))*crypto.TagSize + int64(hits)*matchSize
+	return int64(QuarterClass(tags))*crypto.TagSize + int64(hits)*matchSize
 }
 
 // manifestCost is about the length of a manifest: 110 bytes for each shard of some 600 KB.

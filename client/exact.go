@@ -64,7 +64,7 @@ func (r *run) padTags(numbers []string) ([]crypto.Tag, error) {
 	if err != nil {
 		return nil, err
 	}
-	tags := make([]crypto.Tag, quarterClass(len(numbers)))
+	tags := make([]crypto.Tag, QuarterClass(len(numbers)))
 	for i := range tags {
 		if i < len(numbers) {
 			tags[i] = r.index.tags[numbers[i]]

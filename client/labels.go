@@ -136,7 +136,7 @@ func (r *run) labelPrefixes(dice *rand.Rand, numbers []string, hits map[string]b
 	if len(batch) == 0 {
 		return nil
 	}
-	batch = append(batch, r.decoys(dice, powerClass(len(batch))-len(batch), taken, hits)...)
+	batch = append(batch, r.decoys(dice, PowerClass(len(batch))-len(batch), taken, hits)...)
 	shuffle(dice, batch)
 	return batch
 }

@@ -23,9 +23,9 @@ func shuffle[T any](dice *rand.Rand, s []T) {
 	dice.Shuffle(len(s), func(i, j int) { s[i], s[j] = s[j], s[i] })
 }
 
-// quarterClass returns the smallest class of counts that holds n: quarter steps of powers of two from 4, that is 4, 5, 6,
+// QuarterClass returns the smallest class of counts that holds n: quarter steps of powers of two from 4, that is 4, 5, 6,
 // 7, 8, 10, 12, 14, 16, 20. Padding costs at most a quarter, and the server learns the size to that precision only.
-func quarterClass(n int) int {
+func QuarterClass(n int) int {
 	if n <= 4 {
 		return 4
 	}
@@ -33,9 +33,9 @@ func quarterClass(n int) int {
 	return (n + step - 1) / step * step
 }
 
-// powerClass returns the smallest power of two that holds n, at least 8. Labels are fetched in these coarser classes:
+// PowerClass returns the smallest power of two that holds n, at least 8. Labels are fetched in these coarser classes:
 // their count is that of friends who use the app.
-func powerClass(n int) int {
+func PowerClass(n int) int {
 	if n <= 8 {
 		return 8
 	}

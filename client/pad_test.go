@@ -11,9 +11,9 @@ import (
 func TestClasses(t *testing.T) {
 	var quarters, powers []int
 	for n := 1; n <= 64; n++ {
-		quarters, powers = append(quarters, quarterClass(n)), append(powers, powerClass(n))
-		if q := quarterClass(n); q < n || n >= 4 && 4*q > 5*n+4 {
-			t.Errorf("quarterClass(%d): got %d", n, q)
+		quarters, powers = append(quarters, QuarterClass(n)), append(powers, PowerClass(n))
+		if q := QuarterClass(n); q < n || n >= 4 && 4*q > 5*n+4 {
+			t.Errorf("QuarterClass(%d): got %d", n, q)
 		}
 	}
 	for _, tt := range []struct {
@@ -22,7 +22,7 @@ func TestClasses(t *testing.T) {
 	}{
 		{"quarter steps", slices.Compact(quarters), []int{4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64}},
 		{"powers", slices.Compact(powers), []int{8, 16, 32, 64}},
-		{"large", []int{quarterClass(1000), quarterClass(1025), quarterClass(5000), powerClass(65), powerClass(1000)},
+		{"large", []int{QuarterClass(1000), QuarterClass(1025), QuarterClass(5000), PowerClass(65), PowerClass(1000)},
 			[]int{1024, 1280, 5120, 128, 1024}},
 	} {
 		if !slices.Equal(tt.got, tt.want) {

@@ -58,7 +58,7 @@ func (s situation) bucketNow() int64 {
 	if s.new == 0 {
 		return s.news
 	}
-	return s.news + int64(quarterClass(s.figures.distinctPrefixes(s.new)))*s.figures.bucketCost()
+	return s.news + int64(QuarterClass(s.figures.distinctPrefixes(s.new)))*s.figures.bucketCost()
 }
 
 // smallestBucket is the largest of the steps that a lookup by bucket can be spread over.

@@ -8,12 +8,19 @@ import (
 	"time"
 )
 
-// The policy of New.
+// MaxTries is how often a client sends a request that fails for reasons which pass.
+const MaxTries = 6
+
 const (
-	maxTries    = 6
 	backoffBase = 500 * time.Millisecond
 	backoffCap  = 30 * time.Second
 )
+
+// Backoff returns the longest time that a client waits after a try, counted from 1, on top of Retry-After: how long is drawn from
+// 0 to it. It grows from half a second to half a minute.
+func Backoff(try int) time.Duration {
+	return min(backoffBase<<(min(try, MaxTries)-1), backoffCap)
+}
 
 // retryPolicy repeats requests that failed for reasons that pass.
 type retryPolicy struct {
@@ -31,7 +38,7 @@ func defaultRetryPolicy(maxWait time.Duration) retryPolicy {
 	}
 }
 
-// do calls attempt until it succeeds, fails for good, or has been called maxTries times, and returns its last result.
+// do calls attempt until it succeeds, fails for good, or has been called MaxTries times, and returns its last result.
 // When ctx ends, the error is that of ctx and wraps what made it wait.
 func (p *retryPolicy) do(ctx context.Context, attempt func() ([]byte, error)) ([]byte, error) {
 	for try := 1; ; try++ {
@@ -59,7 +66,7 @@ func (p *retryPolicy) wait(err error, try int) (time.Duration, bool) {
 	var network *networkError
 	var after time.Duration
 	switch {
-	case try >= maxTries:
+	case try >= MaxTries:
 		return 0, false
 	case errors.As(err, &problem):
 		if !problem.temporary() || problem.RetryAfter > p.maxWait {
@@ -73,7 +80,7 @@ func (p *retryPolicy) wait(err error, try int) (time.Duration, bool) {
 	default:
 		return 0, false
 	}
-	return after + p.jitter(min(backoffBase<<(try-1), backoffCap)), true
+	return after + p.jitter(Backoff(try)), true
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -58,7 +58,7 @@ func TestRetryWaits(t *testing.T) {
 		{"network, first", network, 1, 500 * time.Millisecond},
 		{"network, second", network, 2, time.Second},
 		{"network, fifth", network, 5, 8 * time.Second},
-		{"network, last", network, maxTries, -1},
+		{"network, last", network, MaxTries, -1},
 		{"certificate", &networkError{"test", &tls.CertificateVerificationError{Err: io.EOF}}, 1, -1},
 		{"429", &ProblemError{Status: 429}, 1, 500 * time.Millisecond},
 		{"429 with Retry-After", &ProblemError{Status: 429, RetryAfter: time.Minute}, 1, 60500 * time.Millisecond},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/kith-project/kith/client"
 	"github.com/kith-project/kith/crypto"
 )
 
@@ -43,7 +44,7 @@ func (v *visit) lookUpBuckets(ctx context.Context, contacts []*contact) (asked [
 			asked = append(asked, p)
 		}
 	}
-	asked = fillUp(v.dice, asked, taken, v.g.epoch.bits, quarterClass(len(asked)))
+	asked = fillUp(v.dice, asked, taken, v.g.epoch.bits, client.QuarterClass(len(asked)))
 	v.dice.Shuffle(len(asked), func(i, j int) { asked[i], asked[j] = asked[j], asked[i] })
 	answers, err := v.askBuckets(ctx, asked, false)
 	if err != nil {
@@ -125,27 +126,31 @@ func (b *bucketAnswer) places(tag crypto.Tag) (places []int) {
 	return places
 }
 
-// checkBuckets compares answers with the model, and returns who was found. Somebody who must not be found and is may be a
-// collision of short tags: that shows when the labels are fetched.
+// checkBuckets compares answers with the model, and returns who was found.
 func (v *visit) checkBuckets(contacts []*contact, answers buckets) (hits []*contact, err error) {
 	for _, c := range contacts {
 		b := answers[c.tag.Prefix(v.g.epoch.bits)]
-		expected := c.registration.expect(b.from, b.to, v.g.Staleness)
-		v.counted(expected)
-		switch found := len(b.places(c.tag)) > 0; {
-		case found:
+		found := len(b.places(c.tag)) > 0
+		if found {
 			hits = append(hits, c)
-			v.mayBeFalse(expected)
-		case expected == registered:
-			return nil, v.g.checks.wrong(KindBuckets, whatMissing)
+		}
+		if err := v.judge(KindBuckets, c, found, b.answer); err != nil {
+			return nil, err
 		}
 	}
 	return hits, nil
 }
 
-// mayBeFalse counts somebody who was found and is not registered.
-func (v *visit) mayBeFalse(e expectation) {
-	if e == absent {
+// judge compares with the model whether an answer has a contact. It returns an error if one is missing who is registered. One who
+// is not and is there is counted: it may be a collision of short tags, which shows when the labels are fetched.
+func (v *visit) judge(kind Kind, c *contact, found bool, a answer) error {
+	expected := c.registration.expect(a.from, a.to, v.g.Staleness)
+	v.counted(expected)
+	switch {
+	case found && expected == absent:
 		v.g.checks.count(func(c *Checks) { c.FalsePositives++ })
+	case !found && expected == registered:
+		return v.g.checks.wrong(kind, whatMissing)
 	}
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/kith-project/kith/client"
 	"github.com/kith-project/kith/crypto"
 )
 
@@ -14,7 +15,7 @@ const matchSize = crypto.TagSize + crypto.SealedLabelSize
 
 // lookUpExact looks up contacts by their tags, filled up with random ones and shuffled.
 func (v *visit) lookUpExact(ctx context.Context, contacts []*contact) error {
-	tags := make([]crypto.Tag, quarterClass(len(contacts)))
+	tags := make([]crypto.Tag, client.QuarterClass(len(contacts)))
 	for i := range tags {
 		if i < len(contacts) {
 			tags[i] = contacts[i].tag

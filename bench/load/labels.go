@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/kith-project/kith/client"
 	"github.com/kith-project/kith/crypto"
 )
 
@@ -21,7 +22,7 @@ func (v *visit) fetchLabels(ctx context.Context, hits []*contact, asked []uint32
 			prefixes = append(prefixes, p)
 		}
 	}
-	class := powerClass(len(prefixes))
+	class := client.PowerClass(len(prefixes))
 	asked = slices.Clone(asked)
 	v.dice.Shuffle(len(asked), func(i, j int) { asked[i], asked[j] = asked[j], asked[i] })
 	for _, p := range asked {

@@ -5,19 +5,12 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/kith-project/kith/client"
 )
 
-// How package client tries again: six times at most, after a random part of an exponentially growing time on top of
-// Retry-After, unless that is longer than it waits.
-const (
-	maxTries       = 6
-	backoffBase    = 500 * time.Millisecond
-	backoffCap     = 30 * time.Second
-	requestTimeout = 30 * time.Second
-)
-
-// maxWait is client.DefaultMaxWait.
-const maxWait = 60 * time.Second
+// requestTimeout is how long an answer is waited for.
+const requestTimeout = 30 * time.Second
 
 // temporary reports whether the same request may succeed later; status 0 is a connection that failed.
 func temporary(status int) bool {
@@ -31,13 +24,12 @@ func temporary(status int) bool {
 }
 
 // retryWait returns how long to wait after a try, counted from 1, that was answered with this status and Retry-After, and
-// whether to try again.
+// whether to try again: as package client does.
 func retryWait(dice *rand.Rand, status, try int, after time.Duration) (time.Duration, bool) {
-	if try >= maxTries || !temporary(status) || after > maxWait {
+	if try >= client.MaxTries || !temporary(status) || after > client.DefaultMaxWait {
 		return 0, false
 	}
-	backoff := min(backoffBase<<(try-1), backoffCap)
-	return after + time.Duration(dice.Int64N(int64(backoff)+1)), true
+	return after + time.Duration(dice.Int64N(int64(client.Backoff(try))+1)), true
 }
 
 // retryAfter reads the header in seconds, as a Kith server sends it, and 0 for anything else.

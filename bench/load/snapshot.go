@@ -139,14 +139,11 @@ func (v *visit) checkSnapshot(contacts []*contact, found map[*contact]bool, all 
 		if visible, said := all[filter.Prefix(c.tag)]; said {
 			in = visible
 		}
-		expected := c.registration.expect(last.from, last.to, v.g.Staleness)
-		v.counted(expected)
-		switch {
-		case in:
+		if in {
 			hits = append(hits, c)
-			v.mayBeFalse(expected)
-		case expected == registered:
-			return nil, v.g.checks.wrong(KindShards, whatMissing)
+		}
+		if err := v.judge(KindShards, c, in, last); err != nil {
+			return nil, err
 		}
 	}
 	return hits, nil
