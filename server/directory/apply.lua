@@ -37,21 +37,15 @@ local VISIBLE_SIZE, TOMBSTONE_SIZE = 112, 47
 local FIELDS = 7
 local COUNTERS = {'visible', 'hidden', 'deleted'} -- by format
 
--- bytes returns n, a whole number below 2^53, as that many bytes, big-endian.
-local function bytes(n, count)
-  local out = {}
-  for i = count, 1, -1 do
-    local rest = math.floor(n / 256)
-    out[i] = string.char(n - rest * 256)
-    n = rest
-  end
-  return table.concat(out)
-end
-
--- header returns what a record begins with: 3 bits of format and 53 of version. Together they are too large for a number of Lua.
+-- header returns what a record begins with: 3 bits of format and 53 of version, 7 bytes, big-endian. Together they are too large for a
+-- number of Lua.
 local function header(format, version)
-  local top = math.floor(version / 2^48)
-  return string.char(format * 32 + top) .. bytes(version - top * 2^48, 6)
+  local low = version % 2^24
+  local middle = (version - low) / 2^24 % 2^24
+  local floor = math.floor
+  return string.char(
+    format * 32 + floor(version / 2^48), floor(middle / 2^16), floor(middle / 2^8) % 256, middle % 256,
+    floor(low / 2^16), floor(low / 2^8) % 256, low % 256)
 end
 
 -- parse returns format and version of a stored value, or nothing if it is malformed.
@@ -139,12 +133,13 @@ local function decide(bucket, tag, format, version, body, since, expect)
     return LOST, old
   end
 
-  local value = header(format, version) .. body
+  local head = header(format, version)
+  local value = head .. body
   if format ~= VISIBLE then
     if since == 0 then
       since = now
     end
-    value = value .. bytes(since, 8)
+    value = value .. string.char(0) .. header(0, since)
   end
   current[id] = value
   table.insert(hashes, {bucket, field, value})
@@ -154,7 +149,7 @@ local function decide(bucket, tag, format, version, body, since, expect)
     counts[stored_format] = counts[stored_format] - 1
   end
   if (format == VISIBLE) ~= (stored_format == VISIBLE) then
-    table.insert(changes, header(format, version) .. tag)
+    table.insert(changes, head .. tag)
   end
   return APPLIED, version
 end
