@@ -40,11 +40,14 @@ const (
 	sizeSenders = 4
 	// sizeTurn is how long each kind of request is sent at a time, and sizeRounds how often each has its turn. The least of what its turns
 	// took counts: what else the machine does can only add to it.
-	sizeTurn, sizeRounds = 400 * time.Millisecond, 8
+	sizeTurn, sizeRounds = 400 * time.Millisecond, 10
 	// sizeStarts is how often a server is started.
-	sizeStarts = 4
-	// sizeSettled is below which share of a core a server counts as idle, and sizeSettle how long that is waited for.
-	sizeSettled, sizeSettle = 0.06, 3 * time.Minute
+	sizeStarts = 3
+	// sizeSettled is below which share of a core a server counts as idle, and sizeSettle how long that is waited for. sizeRead is the
+	// same for one that reads the directory again and again.
+	sizeSettled, sizeRead, sizeSettle = 0.06, 0.5, 3 * time.Minute
+	// sizeReading is how long a server is watched that does so, and sizeReadings how often.
+	sizeReading, sizeReadings = 20 * time.Second, 2
 )
 
 // sizeRig is a Redis with users, and servers on it.
@@ -55,11 +58,15 @@ type sizeRig struct {
 	dir    string
 	users  int64
 	server *rig.Process
-	empty  usedBoth // what the start of a server takes where there are no users, up to when it has settled
 }
 
 // usedBoth is what kith and Redis have used.
 type usedBoth struct{ kith, redis time.Duration }
+
+// least returns the smaller of each.
+func (u usedBoth) least(other usedBoth) usedBoth {
+	return usedBoth{min(u.kith, other.kith), min(u.redis, other.redis)}
+}
 
 // measureSize imports users into a Redis of its own, and measures what the model predicts.
 func measureSize(ctx context.Context, t *terminal, users int64) (*size.Measured, error) {
@@ -86,7 +93,7 @@ func measureSize(ctx context.Context, t *terminal, users int64) (*size.Measured,
 		what string
 		do   func(context.Context, *size.Measured) error
 	}{
-		{"importing", r.fill}, {"building the snapshot, and reading the directory", r.follow}, {"sending requests", r.ask},
+		{"importing", r.fill}, {"building the snapshot", r.follow}, {"reading the directory", r.reread}, {"sending requests", r.ask},
 	} {
 		t.say("%s users: %s", strconv.FormatInt(users, 10), step.what)
 		if err := step.do(ctx, m); err != nil {
@@ -96,15 +103,16 @@ func measureSize(ctx context.Context, t *terminal, users int64) (*size.Measured,
 	return m, nil
 }
 
-// start starts a server.
-func (r *sizeRig) start(ctx context.Context) error {
+// start starts a server that reads the whole directory anew in that time.
+func (r *sizeRig) start(ctx context.Context, rescan time.Duration) error {
 	program, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	r.server, err = rig.Program(ctx, program, []string{"KITH_REDIS=" + r.redis.URL}, "keys",
 		"serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--dir", filepath.Join(r.dir, "keys"), "--expected-users", strconv.FormatInt(r.users, 10),
-		"--burst", strconv.Itoa(comparedBurst), "--refill-per-day", strconv.Itoa(comparedBurst), "--lookups-per-source=-1")
+		"--burst", strconv.Itoa(comparedBurst), "--refill-per-day", strconv.Itoa(comparedBurst), "--lookups-per-source=-1",
+		"--rescan-interval", rescan.String())
 	return err
 }
 
@@ -124,10 +132,10 @@ func (r *sizeRig) begin(ctx context.Context) (u usedBoth, rss int64, err error) 
 	if err != nil {
 		return u, 0, err
 	}
-	if err := r.start(ctx); err != nil {
+	if err := r.start(ctx, time.Hour); err != nil {
 		return u, 0, err
 	}
-	if err := r.settle(ctx); err != nil {
+	if err := r.settle(ctx, sizeSettled); err != nil {
 		return u, 0, err
 	}
 	u, rss, err = r.used(ctx)
@@ -137,8 +145,7 @@ func (r *sizeRig) begin(ctx context.Context) (u usedBoth, rss int64, err error) 
 
 // fill imports the users.
 func (r *sizeRig) fill(ctx context.Context, m *size.Measured) error {
-	var err error
-	if r.empty, _, err = r.begin(ctx); err != nil { // which makes the directory
+	if _, _, err := r.begin(ctx); err != nil { // which makes the directory
 		return err
 	}
 	r.server.Stop()
@@ -209,20 +216,22 @@ func writeSizeUsers(path string, users int64) error {
 	return errors.Join(w.Flush(), f.Close())
 }
 
-// follow measures what a server does by itself: its first one builds the snapshot too, the others only read the directory, and the
-// least of them counts.
+// follow measures what a server does by itself: its first one builds the snapshot and reads the directory, the others only read
+// it, and the least of them counts.
 func (r *sizeRig) follow(ctx context.Context, m *size.Measured) error {
-	var both [2]usedBoth
+	var first, other usedBoth
 	for turn := range sizeStarts {
-		u, rss, err := r.begin(ctx)
+		took, rss, err := r.begin(ctx)
 		if err != nil {
 			return err
 		}
-		took := usedBoth{max(0, u.kith-r.empty.kith), max(0, u.redis-r.empty.redis)}
-		if turn <= 1 {
-			both[turn] = took
-		} else {
-			both[1] = usedBoth{min(both[1].kith, took.kith), min(both[1].redis, took.redis)}
+		switch turn {
+		case 0:
+			first = took
+		case 1:
+			other = took
+		default:
+			other = other.least(took)
 		}
 		if turn < sizeStarts-1 {
 			r.server.Stop()
@@ -230,9 +239,8 @@ func (r *sizeRig) follow(ctx context.Context, m *size.Measured) error {
 		m.ServerMemory = float64(rss)
 	}
 	n := float64(r.users)
-	m.RescanRecord, m.RescanRecordRedis = float64(both[1].kith.Microseconds())/n, float64(both[1].redis.Microseconds())/n
-	m.BuildRecord = max(0, float64((both[0].kith-both[1].kith).Microseconds())/n)
-	m.BuildRecordRedis = max(0, float64((both[0].redis-both[1].redis).Microseconds())/n)
+	m.BuildRecord = max(0, float64((first.kith-other.kith).Microseconds())/n)
+	m.BuildRecordRedis = max(0, float64((first.redis-other.redis).Microseconds())/n)
 	var manifest struct {
 		Bytes  int64 `json:"bytes"`
 		Shards []struct {
@@ -243,21 +251,59 @@ func (r *sizeRig) follow(ctx context.Context, m *size.Measured) error {
 		return errors.Join(errors.New("no snapshot"), err)
 	}
 	m.SnapshotBytes, m.Shard = float64(manifest.Bytes), manifest.Shards[0].ID
-	before, _, err := r.used(ctx)
-	if err != nil {
-		return err
-	}
-	const idle = 4
-	if err := pause(ctx, idle*time.Second); err != nil {
-		return err
-	}
-	after, _, err := r.used(ctx)
-	m.IdleServer, m.IdleServerRedis = float64((after.kith-before.kith).Microseconds())/idle, float64((after.redis-before.redis).Microseconds())/idle
+	const idle = 8 * time.Second
+	u, err := r.during(ctx, idle)
+	m.IdleServer, m.IdleServerRedis = float64(u.kith.Microseconds())/idle.Seconds(), float64(u.redis.Microseconds())/idle.Seconds()
 	return err
 }
 
-// settle waits until there is a snapshot and the server has nothing left to do.
-func (r *sizeRig) settle(ctx context.Context) error {
+// reread measures what it takes to read the directory, with a server that does so again and again instead of every hour, less what it
+// does besides. One start tells little: it differs from another by a third.
+func (r *sizeRig) reread(ctx context.Context, m *size.Measured) error {
+	r.server.Stop()
+	every := max(4*time.Second, time.Duration(r.users)*4*time.Microsecond)
+	if err := r.start(ctx, every); err != nil {
+		return err
+	}
+	if err := r.settle(ctx, sizeRead); err != nil {
+		return err
+	}
+	var least usedBoth
+	for turn := range sizeReadings {
+		u, err := r.during(ctx, sizeReading)
+		if err != nil {
+			return err
+		}
+		if turn == 0 {
+			least = u
+		}
+		least = least.least(u)
+	}
+	records := float64(r.users) * sizeReading.Seconds() / every.Seconds()
+	of := func(used time.Duration, idle float64) float64 {
+		return max(0, float64(used.Microseconds())-idle*sizeReading.Seconds()) / records
+	}
+	m.RescanRecord, m.RescanRecordRedis = of(least.kith, m.IdleServer), of(least.redis, m.IdleServerRedis)
+	r.server.Stop()
+	_, _, err := r.begin(ctx) // for the requests
+	return err
+}
+
+// during returns what the server and Redis use in that time.
+func (r *sizeRig) during(ctx context.Context, d time.Duration) (usedBoth, error) {
+	before, _, err := r.used(ctx)
+	if err != nil {
+		return usedBoth{}, err
+	}
+	if err := pause(ctx, d); err != nil {
+		return usedBoth{}, err
+	}
+	after, _, err := r.used(ctx)
+	return usedBoth{after.kith - before.kith, after.redis - before.redis}, err
+}
+
+// settle waits until there is a snapshot, and the server uses less than that share of a core.
+func (r *sizeRig) settle(ctx context.Context, share float64) error {
 	last, calm := usedBoth{}, 0
 	for deadline := time.Now().Add(sizeSettle); time.Now().Before(deadline); {
 		if err := pause(ctx, time.Second); err != nil {
@@ -268,7 +314,7 @@ func (r *sizeRig) settle(ctx context.Context) error {
 			return err
 		}
 		calm++
-		if now.kith-last.kith > time.Duration(sizeSettled*float64(time.Second)) || r.get(ctx, "/v1/epochs/1/snapshot", nil) != nil {
+		if now.kith-last.kith > time.Duration(share*float64(time.Second)) || r.get(ctx, "/v1/epochs/1/snapshot", nil) != nil {
 			calm = 0
 		}
 		if last = now; calm == 2 {

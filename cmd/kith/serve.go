@@ -43,6 +43,7 @@ type serveCommand struct {
 
 	ExpectedUsers    int           `group:"Directory" default:"1000000" placeholder:"N" help:"How many users the first epoch is laid out for (default ${default}); later starts do not change it."`
 	MinAnonymity     int           `group:"Directory" default:"1000" placeholder:"N" help:"How many possible numbers a prefix must stand for at least, of 10^10 (default ${default}): the floor under what a lookup by bucket tells."`
+	RescanInterval   time.Duration `group:"Directory" default:"1h" help:"In what time a server reads the whole directory anew into its memory (default ${default}), a part at a time: what heals it when a failover of Redis has rolled back changes unseen."`
 	SnapshotInterval time.Duration `group:"Directory" default:"6h" help:"How often the snapshot is built (default ${default}). Someone hidden is out of every snapshot after twice as long."`
 	KeepChanges      time.Duration `group:"Directory" default:"168h" help:"How long changes are kept for devices that have an older snapshot (default ${default})."`
 	KeepTombstones   time.Duration `group:"Directory" default:"720h" help:"How long a deletion is remembered, so that a late write does not undo it (default ${default})."`
@@ -106,7 +107,7 @@ func (cmd *serveCommand) Run(ctx context.Context, t *terminal) error {
 	s, err := buildStack(ctx, stackConfig{
 		rdb: rdb, masters: masters, verifier: verifier, expectedUsers: cmd.ExpectedUsers, minAnonymity: cmd.MinAnonymity,
 		keylogOrigin: cmd.KeylogOrigin, rotationShare: cmd.RotationShare, rotationTimes: cmd.rotationTimes, keyCeiling: cmd.KeyCeiling,
-		snapshots: snapshot.Config{Interval: cmd.SnapshotInterval, KeepChanges: cmd.KeepChanges}, keepTombstones: cmd.KeepTombstones,
+		snapshots: snapshot.Config{Interval: cmd.SnapshotInterval, KeepChanges: cmd.KeepChanges}, rescanInterval: cmd.RescanInterval, keepTombstones: cmd.KeepTombstones,
 		logger: logger, metrics: metrics, limits: cmd.limitsFlags, lookupsPerSource: cmd.LookupsPerSource, behindProxy: cmd.BehindProxy,
 	})
 	if err != nil {
@@ -160,6 +161,8 @@ func (cmd *serveCommand) check() error {
 		return errors.New("--expected-users: at least 1")
 	case cmd.MinAnonymity < 1:
 		return errors.New("--min-anonymity: at least 1")
+	case cmd.RescanInterval < time.Second:
+		return errors.New("--rescan-interval: at least 1s")
 	case cmd.SnapshotInterval < time.Minute || cmd.KeepChanges < time.Minute:
 		return errors.New("--snapshot-interval and --keep-changes: at least 1m")
 	case cmd.KeepTombstones < time.Hour:

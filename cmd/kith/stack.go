@@ -54,6 +54,8 @@ type stackConfig struct {
 	rotationTimes
 	keyCeiling int64 // elements that may be evaluated under one key
 	snapshots  snapshot.Config
+	// rescanInterval is in what time the directory is read anew into memory; zero for the default.
+	rescanInterval time.Duration
 	// keepTombstones is how long a deletion is remembered, for writes that come late.
 	keepTombstones time.Duration
 	logger         *slog.Logger    // required
@@ -85,7 +87,8 @@ func buildStack(ctx context.Context, c stackConfig) (*stack, error) {
 		c.logger.Info("snapshot built", "epoch", m.Epoch, "keys", m.Keys, "bytes", m.Bytes, "shards", len(m.Shards))
 	}
 	lookups := lookup.New(lookup.Config{
-		Redis: c.rdb, Directory: store, Keyring: keys, Bucket: bucket.Config{OnLookup: metrics.BucketsAnswered},
+		Redis: c.rdb, Directory: store, Keyring: keys,
+		Bucket:   bucket.Config{OnLookup: metrics.BucketsAnswered, RescanEvery: c.rescanInterval},
 		Snapshot: c.snapshots, OnStatus: metrics.BucketMemory, OnError: func(err error) { c.logger.Warn("lookups", "cause", err.Error()) },
 	})
 	reg := registry.New(keys, store)
