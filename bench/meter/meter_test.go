@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +93,26 @@ func TestOwnGrows(t *testing.T) {
 	}
 	if after := meter.Own(); after <= before {
 		t.Errorf("after %d turns: %v before, %v after", turns, before, after)
+	}
+}
+
+// TestProcess reads the clock of this process as another would, which stands between two readings of its own.
+func TestProcess(t *testing.T) {
+	before := meter.Own()
+	got, err := meter.Process(os.Getpid())
+	if runtime.GOOS != "linux" {
+		if !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("got %v, want ErrUnsupported", err)
+		}
+		return
+	}
+	after := meter.Own()
+	const scaled = 20 * time.Millisecond // user and system time are each adjusted to ticks that were counted
+	if err != nil || got < before-scaled || got > after+scaled {
+		t.Errorf("got %v, %v, want from %v to %v", got, err, before, after)
+	}
+	if _, err := meter.Process(1 << 28); err == nil {
+		t.Error("no process: got no error")
 	}
 }
 

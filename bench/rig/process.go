@@ -132,6 +132,9 @@ func (p *Process) Stop() {
 	_ = p.removeDir() // a temporary folder that stays is no reason to fail
 }
 
+// PID is the number that the system knows it by.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 func (p *Process) removeDir() error { return os.RemoveAll(p.Dir) }
 
 // tail keeps the end of what is written to it.

@@ -32,8 +32,12 @@ const (
 	RegisterRequestRedis = "register_redis_us"         // Redis: the same
 	ImportUser           = "import_user_us"            // kith: a user of an import
 	ImportUserRedis      = "import_user_redis_us"      // Redis: the same
-	RescanRecord         = "rescan_record_us"          // kith: a registration read into a server's memory
-	RescanRecordRedis    = "rescan_record_redis_us"    // Redis: the same
+	RescanPartition      = "rescan_partition_us"       // kith: a partition read into a server's memory, without what is in it
+	RescanSlot           = "rescan_slot_us"            // kith: a slot of a bucket that is filled up then
+	RescanRecord         = "rescan_record_us"          // kith: a registration read then
+	RescanPartitionRedis = "rescan_partition_redis_us" // Redis: a partition that is read
+	RescanBucketRedis    = "rescan_bucket_redis_us"    // Redis: a bucket of it
+	RescanRecordRedis    = "rescan_record_redis_us"    // Redis: a registration of it
 	BuildRecord          = "build_record_us"           // kith: a registration put into a snapshot
 	BuildRecordRedis     = "build_record_redis_us"     // Redis: the same
 	RotateUser           = "rotate_user_us"            // kith: a user moved to another key, verified and settled

@@ -29,23 +29,23 @@ type Asks struct {
 
 // Measured is what was measured of a directory of some users. Times are processor time in µs, memory is in bytes.
 type Measured struct {
-	Users             int64   `json:"users"`
-	Layout            Layout  `json:"layout"`
-	RedisMemory       float64 `json:"redis_memory"` // that the users take
-	ChangeBytes       float64 `json:"change_bytes"` // of it for changes
-	Changes           float64 `json:"changes"`
-	ImportUser        float64 `json:"import_user"`
-	ImportUserRedis   float64 `json:"import_user_redis"`
-	ServerMemory      float64 `json:"server_memory"`
-	RescanRecord      float64 `json:"rescan_record"`
-	RescanRecordRedis float64 `json:"rescan_record_redis"`
-	BuildRecord       float64 `json:"build_record"`
-	BuildRecordRedis  float64 `json:"build_record_redis"`
-	SnapshotBytes     float64 `json:"snapshot_bytes"`
-	IdleServer        float64 `json:"idle_server"` // a second
-	IdleServerRedis   float64 `json:"idle_server_redis"`
-	Asked             []Asks  `json:"asked"`
-	Shard             string  `json:"-"` // the id of one
+	Users            int64     `json:"users"`
+	Layout           Layout    `json:"layout"`
+	RedisMemory      float64   `json:"redis_memory"` // that the users take
+	ChangeBytes      float64   `json:"change_bytes"` // of it for changes
+	Changes          float64   `json:"changes"`
+	ImportUser       float64   `json:"import_user"`
+	ImportUserRedis  float64   `json:"import_user_redis"`
+	ServerMemory     float64   `json:"server_memory"`
+	Empty            []Reading `json:"empty,omitempty"` // directories without users, of few buckets and of as many as this has
+	Read             Reading   `json:"read"`
+	BuildRecord      float64   `json:"build_record"`
+	BuildRecordRedis float64   `json:"build_record_redis"`
+	SnapshotBytes    float64   `json:"snapshot_bytes"`
+	IdleServer       float64   `json:"idle_server"` // a second
+	IdleServerRedis  float64   `json:"idle_server_redis"`
+	Asked            []Asks    `json:"asked"`
+	Shard            string    `json:"-"` // the id of one
 }
 
 // Constants returns the constants of the machine on which this was measured: those that it tells in the place of k's.
@@ -56,7 +56,7 @@ func (m *Measured) Constants(k Constants) Constants {
 	}
 	users := float64(m.Users)
 	c[ImportUser], c[ImportUserRedis] = m.ImportUser, m.ImportUserRedis
-	c[RescanRecord], c[RescanRecordRedis] = m.RescanRecord, m.RescanRecordRedis
+	readingConstants(c, m.Empty, m.Read)
 	c[BuildRecord], c[BuildRecordRedis] = m.BuildRecord, m.BuildRecordRedis
 	c[IdleServer], c[IdleServerRedis] = m.IdleServer, m.IdleServerRedis
 	c[SnapshotUser] = m.SnapshotBytes / users
@@ -134,14 +134,15 @@ const leastCPU = 5
 // Compare returns what the model says of the same as was measured.
 func (m *Measured) Compare(k Constants) []Row {
 	users := float64(m.Users)
+	reading, readingRedis := readingTakes(m.Layout, users, k)
 	rows := []Row{
 		{"Redis memory", "bytes a user", DirectoryBytes(m.Layout, users, 0, k) / users, m.RedisMemory / users},
 		{"memory of a server", "bytes a user", ServerBytes(m.Layout, users, k) / users, m.ServerMemory / users},
 		{"snapshot", "bytes a user", k[SnapshotUser], m.SnapshotBytes / users},
 		{"import, kith", "µs a user", k[ImportUser], m.ImportUser},
 		{"import, Redis", "µs a user", k[ImportUserRedis], m.ImportUserRedis},
-		{"reading the directory, kith", "µs a user", k[RescanRecord], m.RescanRecord},
-		{"reading the directory, Redis", "µs a user", k[RescanRecordRedis], m.RescanRecordRedis},
+		{"reading the directory, kith", "µs a user", reading / users, m.Read.Server / users},
+		{"reading the directory, Redis", "µs a user", readingRedis / users, m.Read.Redis / users},
 	}
 	mean := users / math.Exp2(float64(m.Layout.BucketBits))
 	debited := false

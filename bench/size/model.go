@@ -253,8 +253,8 @@ func (m *model) machines(r *Result, w work) error {
 		r.RedisLoad += p.Redis
 	}
 	// What each server does by itself: it asks for changes, and reads the whole directory anew every hour.
-	rescans := users * (1 + in.Tombstones) / rescanEvery / 1e6
-	own := Part{"following the directory", k[IdleServer]/1e6 + rescans*k[RescanRecord], k[IdleServerRedis]/1e6 + rescans*k[RescanRecordRedis]}
+	reading, readingRedis := readingTakes(m.layout, users*(1+in.Tombstones), k)
+	own := Part{"following the directory", (k[IdleServer] + reading/rescanEvery) / 1e6, (k[IdleServerRedis] + readingRedis/rescanEvery) / 1e6}
 	left := float64(in.ServerCores)*in.Fill - own.Server
 	if left <= 0 {
 		return ErrServers

@@ -189,7 +189,12 @@ func TestConstantsAreWhatWasMeasured(t *testing.T) {
 	m := &Measured{Users: 1_000_000, Layout: million, Changes: 10, ChangeBytes: 10 * k[ChangeEntry]}
 	m.RedisMemory, m.ServerMemory = DirectoryBytes(million, 1e6, 0, k), ServerBytes(million, 1e6, k)
 	m.SnapshotBytes, m.ImportUser, m.ImportUserRedis = 1e6*k[SnapshotUser], k[ImportUser], k[ImportUserRedis]
-	m.RescanRecord, m.RescanRecordRedis, m.BuildRecord, m.BuildRecordRedis = k[RescanRecord], k[RescanRecordRedis], k[BuildRecord], k[BuildRecordRedis]
+	m.BuildRecord, m.BuildRecordRedis = k[BuildRecord], k[BuildRecordRedis]
+	read := func(l Layout, users int64) Reading {
+		server, store := readingTakes(l, float64(users), k)
+		return Reading{l, users, server, store}
+	}
+	m.Read, m.Empty = read(million, 1e6), []Reading{read(Layout{PartitionBits: 8, BucketBits: 8, Slots: 96, TagBytes: 3}, 0), read(million, 0)}
 	m.IdleServer, m.IdleServerRedis = k[IdleServer], k[IdleServerRedis]
 	mean := 1e6 / math.Exp2(14)
 	for _, n := range []int{100, 1000} {

@@ -204,11 +204,11 @@ func (cmd *benchSizeCommand) check(ctx context.Context, t *terminal, k size.Cons
 	if err := checkEngine(); err != nil {
 		return err
 	}
-	first, err := measureSize(ctx, t, sizeCalibration)
+	measured, err := measureSizes(ctx, t, append([]int64{sizeCalibration}, sizes...))
 	if err != nil {
 		return err
 	}
-	k = first.Constants(k)
+	k = measured[0].Constants(k)
 	if cmd.SaveConstants != "" {
 		text, err := json.MarshalIndent(k, "", "  ")
 		if err != nil {
@@ -219,11 +219,7 @@ func (cmd *benchSizeCommand) check(ctx context.Context, t *terminal, k size.Cons
 		}
 	}
 	out, off := sizeCheckJSON{Constants: k}, 0
-	for _, users := range sizes {
-		m, err := measureSize(ctx, t, users)
-		if err != nil {
-			return err
-		}
+	for _, m := range measured[1:] {
 		rows := m.Compare(k)
 		out.Checks = append(out.Checks, sizeChecked{m, rows})
 		for _, row := range rows {
@@ -232,7 +228,7 @@ func (cmd *benchSizeCommand) check(ctx context.Context, t *terminal, k size.Cons
 			}
 		}
 		if !cmd.JSON {
-			if _, err := fmt.Fprintf(t.stdout, "%d users\n%s\n", users, size.ReportRows(rows)); err != nil {
+			if _, err := fmt.Fprintf(t.stdout, "%d users\n%s\n", m.Users, size.ReportRows(rows)); err != nil {
 				return err
 			}
 		}
