@@ -78,33 +78,51 @@ func (m *Measured) Constants(k Constants) Constants {
 	return c
 }
 
-// line puts the straight line through the smallest and the largest requests of a kind into the constants: what a request takes, and what
-// each of its units does, of which each has so many of what the constant counts. Where the name for units is missing, the smallest
-// request is taken, of which there were the most; where that for requests is, the largest.
+// line puts the straight line through the requests of a kind into the constants: what a request takes, and what each of its units does,
+// of which each has so many of what the constant counts. Where the name for units is missing, the smallest request is taken, of
+// which there were the most; where that for requests is, the largest.
 func (m *Measured) line(c Constants, kind, request, unit, requestRedis, unitRedis string, each float64) {
-	var of []Asks
+	var units, server, store []float64
 	for _, a := range m.Asked {
 		if a.Kind == kind {
-			of = append(of, a)
+			units, server, store = append(units, float64(a.Units)), append(server, a.Server), append(store, a.Redis)
 		}
 	}
-	if len(of) < 2 {
+	if len(units) < 2 {
 		return
 	}
-	least, most := of[0], of[len(of)-1]
-	put := func(request, unit string, few, many float64) {
-		slope := max(0, (many-few)/float64(most.Units-least.Units))
-		switch {
+	put := func(request, unit string, took []float64) {
+		switch last := len(took) - 1; {
 		case request != "" && unit != "":
-			c[unit], c[request] = slope/each, max(0, few-slope*float64(least.Units))
+			a, b := fit(units, took)
+			c[request], c[unit] = a, b/each
 		case unit != "":
-			c[unit] = many / float64(most.Units) / each
+			c[unit] = took[last] / units[last] / each
 		case request != "":
-			c[request] = few
+			c[request] = took[0]
 		}
 	}
-	put(request, unit, least.Server, most.Server)
-	put(requestRedis, unitRedis, least.Redis, most.Redis)
+	put(request, unit, server)
+	put(requestRedis, unitRedis, store)
+}
+
+// fit returns the line a + bx with the least sum of squares of relative errors, neither of them below 0. What is measured is not quite on a
+// line: the larger a request, the less its units take.
+func fit(x, y []float64) (a, b float64) {
+	var w, wx, wy, wxx, wxy float64
+	for i := range x {
+		weight := 1 / max(y[i]*y[i], 1) // below a µs nothing is told apart
+		w, wx, wy = w+weight, wx+weight*x[i], wy+weight*y[i]
+		wxx, wxy = wxx+weight*x[i]*x[i], wxy+weight*x[i]*y[i]
+	}
+	b = (w*wxy - wx*wy) / (w*wxx - wx*wx)
+	switch a = (wy - b*wx) / w; {
+	case b < 0:
+		return wy / w, 0
+	case a < 0:
+		return 0, wxy / wxx
+	}
+	return a, b
 }
 
 // bucketWork is what a bucket costs Redis besides its registrations, in registrations: a command, and a key to be found. Buckets of 38

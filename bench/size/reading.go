@@ -24,7 +24,7 @@ func readingTakes(l Layout, users float64, k Constants) (server, store float64) 
 }
 
 // readingConstants puts into the constants what three readings tell: of nobody in few buckets, of nobody in many, and of users. Where
-// the first two are missing, the constants in them are taken as they are.
+// the first two are missing, what else the constants say is taken as it is.
 func readingConstants(c Constants, empty []Reading, full Reading) {
 	if len(empty) == 2 {
 		few, many := empty[0], empty[1]

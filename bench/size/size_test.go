@@ -171,6 +171,24 @@ func TestDirectoryBytes(t *testing.T) {
 	}
 }
 
+// TestFit has points on a line, points that are on none, and lines that would go below 0.
+func TestFit(t *testing.T) {
+	for name, c := range map[string]struct {
+		x, y []float64
+		a, b float64
+	}{
+		"on a line":       {[]float64{10, 100, 1000}, []float64{70, 160, 1060}, 60, 1},
+		"two points":      {[]float64{100, 1000}, []float64{200, 1100}, 100, 1},
+		"relative errors": {[]float64{1, 2, 3}, []float64{1, 2, 2}, 10.0 / 21, 4.0 / 7}, // by hand: weights 1, 1/4 and 1/4
+		"falling":         {[]float64{1, 2}, []float64{2, 1}, 1.2, 0},
+		"through nothing": {[]float64{1, 2}, []float64{1, 4}, 0, 1.2},
+	} {
+		if a, b := fit(c.x, c.y); math.Abs(a-c.a) > 1e-9 || math.Abs(b-c.b) > 1e-9 {
+			t.Errorf("%s: got %v + %vx, want %v + %vx", name, a, b, c.a, c.b)
+		}
+	}
+}
+
 func TestReadConstants(t *testing.T) {
 	k, err := ReadConstants([]byte(`{"evaluate_element_us": 3}`))
 	if err != nil || k[EvaluateElement] != 3 || k[MatchTag] != DefaultConstants()[MatchTag] {

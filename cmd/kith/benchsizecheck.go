@@ -32,8 +32,8 @@ const (
 	// sizeSettled is below which share of a core a server counts as idle, and sizeSettle how long that is waited for. sizeRead is the
 	// same for one that reads the directory again and again.
 	sizeSettled, sizeRead, sizeSettle = 0.06, 0.5, 3 * time.Minute
-	// sizeFew is for how many users a directory of one bucket a partition is.
-	sizeFew = 256 * usersPerBucket
+	// sizeMany is for how many users the larger of the empty directories is laid out.
+	sizeMany = 10_000_000
 )
 
 // measureSizes imports users into Redis processes of their own, as many into each as the sizes say, and measures what the model
@@ -52,7 +52,7 @@ func measureSizes(ctx context.Context, t *terminal, sizes []int64) ([]*size.Meas
 		}
 		full = append(full, r)
 	}
-	for _, expected := range []int64{sizeFew, sizes[0]} {
+	for _, expected := range []int64{sizes[0], sizeMany} {
 		r, err := newSizeRig(ctx, expected, 0)
 		if err != nil {
 			return nil, err
@@ -255,9 +255,9 @@ func (r *sizeRig) read(ctx context.Context, turn int) error {
 	return err
 }
 
-// every is in what time a server reads the directory that does so again and again.
+// every is in what time a server reads the directory that does so again and again: so that it is busy for a fourth of it.
 func (r *sizeRig) every() time.Duration {
-	return max(4*time.Second, time.Duration(r.expected)*4*time.Microsecond)
+	return max(4*time.Second, time.Duration(r.m.Users)*4*time.Microsecond, 40*time.Microsecond<<r.m.Layout.BucketBits)
 }
 
 // took is what one reading takes beyond what a server uses in that time, in µs a second.
