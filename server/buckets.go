@@ -80,7 +80,7 @@ func (s *Server) postBuckets(c echo.Context) error {
 	if asked.json {
 		return c.JSON(http.StatusOK, bucketsJSON(asked.prefixes, tags, labels, format))
 	}
-	return c.Blob(http.StatusOK, mimePacked, interleave(tags, labels, format))
+	return answerPacked(c, interleave(tags, labels, format))
 }
 
 // readBuckets decodes a request, JSON or packed, of at most as many prefixes as any request may have.

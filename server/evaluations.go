@@ -76,7 +76,7 @@ func (s *Server) postEvaluations(c echo.Context) error {
 	if blinded.json {
 		return c.JSON(http.StatusOK, evaluations{epoch.ID, splitText(evaluated, voprf.ElementSize), encoding.EncodeToString(proof[:])})
 	}
-	return c.Blob(http.StatusOK, mimePacked, append(evaluated, proof[:]...))
+	return answerPacked(c, append(evaluated, proof[:]...))
 }
 
 // shed refuses a request that the queue would let in from no account, before its token is checked and its body read: of an overloaded

@@ -49,5 +49,5 @@ func (s *Server) postMatches(c echo.Context) error {
 	for _, m := range found {
 		packed = append(append(packed, m.Tag[:]...), m.Label[:]...)
 	}
-	return c.Blob(http.StatusOK, mimePacked, packed)
+	return answerPacked(c, packed)
 }

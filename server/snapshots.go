@@ -132,7 +132,7 @@ func (s *Server) getChanges(c echo.Context) error {
 	header.Set("Vary", "Accept")
 	header.Set(headerNext, segment.Next)
 	if strings.Contains(c.Request().Header.Get("Accept"), mimePacked) {
-		return c.Blob(http.StatusOK, mimePacked, segment.Entries)
+		return answerPacked(c, segment.Entries)
 	}
 	return c.JSON(http.StatusOK, changes{segment.Next, segment.Closed, encoding.EncodeToString(segment.Entries)})
 }
