@@ -76,7 +76,7 @@ func (r *sizeRig) kinds() ([]sizeAsk, error) {
 		}
 		add(size.KindEvaluate, units, "/v1/epochs/1/evaluations", func(int) []byte { return body })
 	}
-	add(size.KindBucket, 10, "/v1/epochs/1/buckets", r.prefixes(10))
+	add(size.KindBucket, 16, "/v1/epochs/1/buckets", r.prefixes(16))
 	for _, units := range []int{100, 1000} {
 		add(size.KindMatch, units, "/v1/epochs/1/matches", func(int) []byte {
 			body := make([]byte, 16*units)

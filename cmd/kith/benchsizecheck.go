@@ -26,7 +26,7 @@ const (
 	// reading takes.
 	sizeReadings, sizeReading = 2, 12 * time.Second
 	// sizeRounds is how often each kind of request is sent.
-	sizeRounds = 10
+	sizeRounds = 8
 	// sizeIdle is how long a server is watched that does nothing.
 	sizeIdle = 8 * time.Second
 	// sizeSettled is below which share of a core a server counts as idle, and sizeSettle how long that is waited for. sizeRead is the
@@ -209,13 +209,12 @@ func (r *sizeRig) follow(ctx context.Context, turn int) error {
 	default:
 		r.other = r.other.least(took)
 	}
+	if turn < sizeStarts-1 {
+		return nil
+	}
 	r.m.ServerMemory = float64(rss)
 	u, err := r.during(ctx, sizeIdle)
-	kith, store := microseconds(u.kith)/sizeIdle.Seconds(), microseconds(u.redis)/sizeIdle.Seconds()
-	if turn == 1 {
-		r.m.IdleServer, r.m.IdleServerRedis = kith, store
-	}
-	r.m.IdleServer, r.m.IdleServerRedis = min(r.m.IdleServer, kith), min(r.m.IdleServerRedis, store)
+	r.m.IdleServer, r.m.IdleServerRedis = microseconds(u.kith)/sizeIdle.Seconds(), microseconds(u.redis)/sizeIdle.Seconds()
 	return err
 }
 
