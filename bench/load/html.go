@@ -16,7 +16,7 @@ var page = template.Must(template.New("page").Parse(`<!doctype html>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222; background: #fff }
 table { border-collapse: collapse; margin: 1em 0 } th, td { padding: .2em .8em; text-align: right; border-bottom: 1px solid #ddd }
-th:first-child, td:first-child { text-align: left } pre { background: #f4f4f4; padding: 1em; overflow: auto }
+th:first-child, td:first-child { text-align: left } pre { background: #f4f4f4; padding: 1em; overflow: auto; white-space: pre-wrap }
 svg { max-width: 100%; height: auto; margin: 1em 0 } .missed { color: #b03030; font-weight: bold }
 </style>
 <h1>kith bench load</h1>

@@ -23,11 +23,15 @@ var lineColors = []color.RGBA{
 	{0x20, 0x60, 0xb0, 0xff}, {0xb0, 0x30, 0x30, 0xff}, {0x20, 0x80, 0x40, 0xff}, {0x80, 0x50, 0xa0, 0xff}, {0xc0, 0x80, 0x20, 0xff}, {0x50, 0x50, 0x50, 0xff},
 }
 
+// The size of a plot, and of the names of its lines beside it.
+const plotWidth, plotHeight, namesWidth = 7 * vg.Inch, 3.5 * vg.Inch, 1.6 * vg.Inch
+
 // svg draws lines. It returns nil if there is nothing to draw.
 func svg(title, x, y string, prepare func(*plot.Plot), lines ...line) ([]byte, error) {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
-	p.Legend.Top, p.Legend.Left = true, true
+	names := plot.NewLegend() // beside the plot, where no line can go through it
+	names.Top, names.Left = true, true
 	p.Add(plotter.NewGrid())
 	drawn := 0
 	for _, l := range lines {
@@ -40,7 +44,7 @@ func svg(title, x, y string, prepare func(*plot.Plot), lines ...line) ([]byte, e
 		}
 		drawing.Color, drawing.Width = lineColors[drawn%len(lineColors)], vg.Points(1.5)
 		p.Add(drawing)
-		p.Legend.Add(l.name, drawing)
+		names.Add(l.name, drawing)
 		drawn++
 	}
 	if drawn == 0 {
@@ -50,8 +54,10 @@ func svg(title, x, y string, prepare func(*plot.Plot), lines ...line) ([]byte, e
 	if prepare != nil {
 		prepare(p)
 	}
-	canvas := vgsvg.New(7*vg.Inch, 3.5*vg.Inch)
-	p.Draw(draw.New(canvas))
+	canvas := vgsvg.New(plotWidth+namesWidth, plotHeight)
+	c := draw.New(canvas)
+	p.Draw(draw.Crop(c, 0, -namesWidth, 0, 0))
+	names.Draw(draw.Crop(c, plotWidth+vg.Points(8), 0, 0, -vg.Points(20)))
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return nil, fmt.Errorf("load: plot: %w", err)
