@@ -14,7 +14,8 @@ import (
 // A line without a version gets AsOf, so that it wins over what was registered before and loses to what was registered,
 // hidden or deleted since. The lines of one number are written in their order.
 type Import struct {
-	// Put writes registrations: Registry.PutAll. It is called by several goroutines, never with one number in two of them.
+	// Put writes registrations: Registry.PutAll. It is called by several goroutines, never with one number in two of them. Where it returns
+	// directory.ErrRecord, it is called with fewer, down to the one whose line is a bad one.
 	Put func(ctx context.Context, regs []Registration) (applied []bool, err error)
 	// Region is that of numbers in national form, ISO 3166-1 alpha-2; without one they are refused.
 	Region string

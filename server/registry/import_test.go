@@ -122,6 +122,37 @@ func TestImportOfBadLines(t *testing.T) {
 	}
 }
 
+// TestImportBesideADamagedRecord has a store with two damaged records among many: their lines are bad ones, and all others are written.
+func TestImportBesideADamagedRecord(t *testing.T) {
+	const lines = 10_000
+	damaged := []string{"+12122000007", "+12122009999"} // lines 8 and 10,000
+	s := new(sink)
+	im := registry.Import{AsOf: 9, Writers: 3, Put: func(ctx context.Context, regs []registry.Registration) ([]bool, error) {
+		for _, reg := range regs {
+			if slices.Contains(damaged, reg.Number) {
+				return nil, directory.ErrRecord
+			}
+		}
+		return s.put(ctx, regs)
+	}}
+	_, err := im.Run(context.Background(), strings.NewReader(importLines(0, lines)))
+	if bad, ok := errors.AsType[*registry.LineError](err); !ok || bad.Line != 8 && bad.Line != lines || bad.Reason != registry.ReasonDamaged {
+		t.Errorf("got %v, want the line of a damaged record", err)
+	}
+
+	im.SkipBad = true
+	report, err := im.Run(context.Background(), strings.NewReader(importLines(0, lines)))
+	if err != nil || report.Lines != lines || report.Registered != lines-2 || report.Later != 0 || report.Bad[registry.ReasonDamaged] != 2 {
+		t.Errorf("SkipBad: got %+v, %v", report, err)
+	}
+	for i := range lines {
+		number, _, _ := strings.Cut(importLine(i), ",")
+		if _, written := s.regs[number]; written == slices.Contains(damaged, number) {
+			t.Errorf("line %d: written %t", i+1, written)
+		}
+	}
+}
+
 // TestImportReportsWhatIsDone has batches finish in any order. No line is ever reported as done that was not written.
 func TestImportReportsWhatIsDone(t *testing.T) {
 	const lines = 40_000

@@ -30,15 +30,28 @@ type importRun struct {
 
 // lane is one writer. The lines of a number all go to one, in their order.
 type lane struct {
-	next    []Registration // that is being filled, the reader's alone
-	batches chan []Registration
+	next    batch // that is being filled, the reader's alone
+	batches chan batch
 	firsts  []int64 // the first line of each batch that is not done yet, the one that is being filled too
 }
+
+// batch is what is written at a time: registrations, and the line of each.
+type batch struct {
+	regs  []Registration
+	lines []int64
+}
+
+func newBatch() batch {
+	return batch{make([]Registration, 0, importBatch), make([]int64, 0, importBatch)}
+}
+
+// part is the batch from one registration to before another.
+func (b batch) part(from, to int) batch { return batch{b.regs[from:to], b.lines[from:to]} }
 
 func newImportRun(im *Import) *importRun {
 	run := &importRun{Import: im, seed: maphash.MakeSeed(), done: ImportReport{Bad: make(map[Reason]int64)}}
 	for range max(im.Writers, 1) {
-		run.lanes = append(run.lanes, &lane{batches: make(chan []Registration, 1)})
+		run.lanes = append(run.lanes, &lane{batches: make(chan batch, 1)})
 	}
 	return run
 }
@@ -87,13 +100,13 @@ func (run *importRun) passed(at place) {
 func (run *importRun) add(ctx context.Context, at place, reg Registration) error {
 	lane := run.lanes[maphash.String(run.seed, reg.Number)%uint64(len(run.lanes))]
 	run.mu.Lock()
-	if len(lane.next) == 0 {
+	if len(lane.next.regs) == 0 {
 		lane.firsts = append(lane.firsts, at.line)
 	}
 	run.at = at
 	run.mu.Unlock()
-	lane.next = append(lane.next, reg)
-	if len(lane.next) < importBatch {
+	lane.next.regs, lane.next.lines = append(lane.next.regs, reg), append(lane.next.lines, at.line)
+	if len(lane.next.regs) < importBatch {
 		return nil
 	}
 	return run.send(ctx, lane)
@@ -101,12 +114,12 @@ func (run *importRun) add(ctx context.Context, at place, reg Registration) error
 
 // send gives a lane's batch to its writer. It returns the error of the context.
 func (run *importRun) send(ctx context.Context, lane *lane) error {
-	if len(lane.next) == 0 {
+	if len(lane.next.regs) == 0 {
 		return nil
 	}
 	select {
 	case lane.batches <- lane.next:
-		lane.next = make([]Registration, 0, importBatch)
+		lane.next = newBatch()
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -115,8 +128,8 @@ func (run *importRun) send(ctx context.Context, lane *lane) error {
 
 // write writes the batches of a lane until there are no more. It returns the first error.
 func (run *importRun) write(ctx context.Context, lane *lane) error {
-	for regs := range lane.batches {
-		applied, err := run.put(ctx, regs)
+	for b := range lane.batches {
+		applied, err := run.put(ctx, b)
 		if err != nil {
 			return err
 		}
@@ -167,8 +180,34 @@ const (
 	lastPause  = 2 * time.Second
 )
 
-// put calls Put, and again while the store may come back: a batch is safe to repeat, since all of it has versions.
-func (run *importRun) put(ctx context.Context, regs []Registration) ([]bool, error) {
+// put writes a batch, and returns for each registration that was written whether it is the one that is stored. If what is stored of a
+// number is damaged it goes on by halves, in their order, down to the line of that number, which is a bad line: otherwise no line near it
+// could be imported.
+func (run *importRun) put(ctx context.Context, b batch) ([]bool, error) {
+	applied, err := run.putAll(ctx, b.regs)
+	if !errors.Is(err, directory.ErrRecord) {
+		return applied, err
+	}
+	if len(b.regs) == 1 {
+		if !run.SkipBad {
+			return nil, &LineError{b.lines[0], ReasonDamaged}
+		}
+		run.mu.Lock()
+		defer run.mu.Unlock()
+		run.done.Bad[ReasonDamaged]++
+		return nil, nil
+	}
+	half := len(b.regs) / 2
+	first, err := run.put(ctx, b.part(0, half))
+	if err != nil {
+		return nil, err
+	}
+	second, err := run.put(ctx, b.part(half, len(b.regs)))
+	return slices.Concat(first, second), err
+}
+
+// putAll calls Put, and again while the store may come back: a batch is safe to repeat, since all of it has versions.
+func (run *importRun) putAll(ctx context.Context, regs []Registration) ([]bool, error) {
 	began, wait := time.Now(), firstPause
 	for {
 		applied, err := run.Put(ctx, regs)

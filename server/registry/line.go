@@ -26,6 +26,7 @@ const (
 	ReasonEncoding Reason = "not-utf-8"      // bytes that are no text
 	ReasonLabel    Reason = "label-too-long" // more than crypto.MaxLabelSize bytes
 	ReasonVersion  Reason = "version"        // not a number from 1 to directory.VersionEnd-1
+	ReasonDamaged  Reason = "damaged-record" // what is stored of the number can not be read, which only writing it shows
 )
 
 var explanations = map[Reason]string{
@@ -34,6 +35,7 @@ var explanations = map[Reason]string{
 	ReasonLength:   "The line has more than 4096 bytes.",
 	ReasonEncoding: "The line is not UTF-8.",
 	ReasonLabel:    "The label has more than 47 bytes.",
+	ReasonDamaged:  "What is stored of this number is damaged, so that it can not be told which is later.",
 	ReasonVersion:  "The version is not a whole number from 1 to 2^53-1.",
 }
 
