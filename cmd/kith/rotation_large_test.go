@@ -151,6 +151,7 @@ func (r *largeRig) start(t *testing.T, i int) {
 	admin := l.Addr().String()
 	_ = l.Close()
 	s := serve(t, r.dir, "--redis", r.redis.URL(), "--admin", admin, "--expected-users", strconv.Itoa(r.users),
+		"--burst", strconv.Itoa(comparedBurst), "--refill-per-day", strconv.Itoa(comparedBurst), // the load is of one account
 		"--rotation-share", cmp.Or(os.Getenv(rotationShare), "0.25"))
 	r.mu.Lock()
 	defer r.mu.Unlock()
