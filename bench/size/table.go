@@ -28,7 +28,7 @@ var table = []Constant{
 	{RescanRecordRedis, 0.182, byCheck, "Redis, µs: a registration of it"},
 	{BuildRecord, 0.749, byCheck, "kith, µs: a registration put into a snapshot"},
 	{BuildRecordRedis, 0.13, byCheck, "Redis, µs: the same"},
-	{RotateUser, 405, byRotation, "kith, µs: a user moved to another key, verified and settled"},
+	{RotateUser, 107, byRotation, "kith, µs: a user moved to another key, verified and settled"},
 	{IdleServer, 9730, byCheck, "kith, µs: a second of a server that nobody asks"},
 	{IdleServerRedis, 10000, byCheck, "Redis, µs: the same"},
 	{BucketKey, 92, byRedis, "Redis, bytes: a bucket besides its registrations"},
