@@ -54,7 +54,7 @@ move to a new key within the window, with a share of them kept free; money for t
 if there are rotations. Load balancers, storage, monitoring and people are left out.
 
 --check begins with a million users, from which it takes the constants of this machine, and compares each of --users with what the
-model then says. All of them are measured in turns. It takes six minutes for --users 1M, and nine for --users 1M,5M.`
+model then says. All of them are measured in turns. It takes five minutes for --users 1M, and nine for --users 1M,5M.`
 }
 
 // sizeLayout is how the server lays a directory for so many users out.
