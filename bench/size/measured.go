@@ -37,7 +37,7 @@ type Measured struct {
 	ImportUser       float64   `json:"import_user"`
 	ImportUserRedis  float64   `json:"import_user_redis"`
 	ServerMemory     float64   `json:"server_memory"`
-	Empty            []Reading `json:"empty,omitempty"` // directories without users, of few buckets and of as many as this has
+	Empty            []Reading `json:"empty,omitempty"` // directories without users: as this is laid out, and for many more
 	Read             Reading   `json:"read"`
 	BuildRecord      float64   `json:"build_record"`
 	BuildRecordRedis float64   `json:"build_record_redis"`

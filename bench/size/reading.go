@@ -23,7 +23,7 @@ func readingTakes(l Layout, users float64, k Constants) (server, store float64) 
 		partitions*k[RescanPartitionRedis] + buckets*k[RescanBucketRedis] + users*k[RescanRecordRedis]
 }
 
-// readingConstants puts into the constants what three readings tell: of nobody in few buckets, of nobody in many, and of users. Where
+// readingConstants puts into the constants what three readings tell: of nobody in fewer buckets, of nobody in more, and of users. Where
 // the first two are missing, what else the constants say is taken as it is.
 func readingConstants(c Constants, empty []Reading, full Reading) {
 	if len(empty) == 2 {

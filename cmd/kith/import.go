@@ -241,7 +241,9 @@ func importError(err error) error {
 	case errors.Is(err, registry.ErrContended):
 		return withHint(err, "the keyring changes all the time, or has lost its last change: see docs/operations.md")
 	}
-	if _, ok := errors.AsType[*registry.LineError](err); ok {
+	if line, ok := errors.AsType[*registry.LineError](err); ok && line.Reason == registry.ReasonDamaged {
+		return withHint(err, "repair the record from a backup of Redis, or --skip-bad passes over its line")
+	} else if ok {
 		return withHint(err, "mend the line, or --skip-bad passes over such lines")
 	}
 	return keyringError(err)

@@ -252,6 +252,39 @@ func TestImportWaitsForRedis(t *testing.T) {
 	newReader(t, store.Client(), s.dir).wantImported(t, users)
 }
 
+// TestImportBesideDamage damages one record in Redis and imports again: the line of that number is named, and passed over if wanted,
+// and the number is not in what is said.
+func TestImportBesideDamage(t *testing.T) {
+	t.Parallel()
+	const users = 2000
+	store := redistest.Start(t)
+	s := serve(t, t.TempDir(), "--redis", store.URL())
+	args := importArgs(writeImport(t, users), s.dir, store.URL())
+	output(t, args...)
+	ctx, rdb := context.Background(), store.Client()
+	buckets, err := rdb.Keys(ctx, "kith:{e1.p*}:b*").Result()
+	if err != nil || len(buckets) == 0 {
+		t.Fatalf("got %d buckets, %v", len(buckets), err)
+	}
+	fields, err := rdb.HKeys(ctx, buckets[0]).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rdb.HSet(ctx, buckets[0], fields[0], "x").Err(); err != nil {
+		t.Fatal(err)
+	}
+
+	r := runKith(t, args...)
+	named := regexp.MustCompile(`(?m)^kith: line \d+: What is stored of this number is damaged.* \(damaged-record\)\nhint: repair the record`)
+	if r.status != 1 || !named.MatchString(r.stderr) || strings.Contains(r.stderr, "+1212") {
+		t.Errorf("got status %d and %q", r.status, r.stderr)
+	}
+	want := fmt.Sprintf("%d lines: %d registered, 1 passed over (damaged-record 1)\n", users, users-1)
+	if got := output(t, append(args, "--skip-bad")...); got != want {
+		t.Errorf("--skip-bad: got %q, want %q", got, want)
+	}
+}
+
 // TestImportUnderRotation imports while the key is rotated: everyone is in the new epoch, by the audit of the move and by
 // reading them all.
 func TestImportUnderRotation(t *testing.T) {
